@@ -1,0 +1,22 @@
+//! shoutd: one process, one thread, one readiness loop; uppercase over TCP and UDP, and HTTP/1.1.
+//!
+//! The library is everything but the command line. It is built in floors, and each floor knows only the
+//! ones below it (`tests/floors.rs` checks that):
+//!
+//! | floor | modules | knows |
+//! | --- | --- | --- |
+//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`] | bytes |
+//! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
+//! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
+//! | 3 | [`site`] | files; never a socket |
+//! | 4 | [`event_loop`], [`sys`] | sockets, readiness, the clock |
+//! | 5 | [`server`], `cli`, `main.rs` | everything above, as arguments |
+//!
+//! Where to begin reading: [`event_loop::EventLoop::run`] is the heart, [`session::Need`] is the one idea.
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod buffer;
+pub mod limits;
+pub mod loop_guard;
+pub mod uppercase;

@@ -1,0 +1,98 @@
+//! Every budget and bound of the server on one page, each with its reason.
+//!
+//! Budgets make the loop fair: a guest that has spent its budget goes to the end of the queue, and
+//! everybody else has a turn first. Bounds keep a peer from taking more than its share of memory,
+//! descriptors or time.
+
+use std::time::Duration;
+
+/// Bytes of each buffer that the loop lends to the session it drives. One TCP read of this size costs
+/// about 15 µs of copying, so the system call (0.3 µs) hardly shows, and it still fits the L2 cache.
+pub const BUFFER: usize = 64 * 1024;
+
+/// Bytes that a connection may receive and send in one turn, together. Sending a file faster than its
+/// reader drains it only pushes it out of the cache; and nobody waits longer than some 30 µs a neighbour.
+pub const TURN: usize = 128 * 1024;
+
+/// Unsent bytes above which the kernel calls an HTTP socket unwritable (TCP_NOTSENT_LOWAT, tcp(7)).
+/// Without it a reply fills megabytes of socket buffer: twice the CPU, and memory for slow readers.
+pub const NOT_SENT: u32 = 16 * 1024;
+
+/// Connections accepted from one listener in a turn: more would let a connection flood starve the rest.
+pub const ACCEPTS: usize = 64;
+
+/// Connections that the kernel may hold for us until we accept them (it caps this at `somaxconn`).
+pub const BACKLOG: i32 = 4096;
+
+/// How long accepting pauses when descriptors or places have run out, unless a connection closes first.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Descriptors left aside from the default connection cap: listeners, the poller, logs, open files.
+pub const SPARE_DESCRIPTORS: usize = 64;
+
+/// Readiness events taken from the kernel in one turn. Those beyond come in the next.
+pub const EVENTS: usize = 512;
+
+/// Datagrams received and answered by one pair of system calls.
+pub const DATAGRAMS: usize = 64;
+
+/// Batches of datagrams that a UDP socket may handle in a turn: about 0.4 ms at 3 µs a datagram.
+pub const BATCHES: usize = 2;
+
+/// Receive buffer asked of the kernel for a UDP socket, bytes: what may arrive while others have their
+/// turns. The kernel caps it at `net.core.rmem_max`.
+pub const UDP_RECEIVE: usize = 1024 * 1024;
+
+/// Bytes of a request head, line and fields together (431, or 414 where the target alone is longer).
+pub const HEAD: usize = 8 * 1024;
+
+/// Fields of a request head (431).
+pub const FIELDS: usize = 100;
+
+/// Time for a request head from its first byte, however it drips (408).
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes of a request body that are read and thrown away to keep the connection usable. With a longer
+/// one it is cheaper for both sides to close.
+pub const SKIPPED_BODY: u64 = 64 * 1024;
+
+/// The longest request body that is not refused outright (413). Nothing here reads bodies, so a GET with
+/// more than this is a mistake or an attack.
+pub const BODY: u64 = 1024 * 1024;
+
+/// Time for a reply to make progress, even by one byte. A peer that stops reading for longer is gone.
+pub const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// How long a closing connection waits for the peer's FIN after ours, so that a reply still on its way
+/// isn't destroyed by a reset (RFC 9112 section 9.6).
+pub const LINGER_TIME: Duration = Duration::from_secs(2);
+
+/// Bytes read and thrown away during that wait.
+pub const LINGER: usize = 8 * 1024 * 1024;
+
+/// Largest file answered from memory. Below it, copying costs less than the bookkeeping of `sendfile`.
+pub const SMALL_FILE: u64 = 32 * 1024;
+
+/// Bytes of file content held in memory, over all files.
+pub const CACHE: usize = 4 * 1024 * 1024;
+
+/// Files remembered, small and large.
+pub const CACHED_FILES: usize = 256;
+
+/// Large files held open between requests.
+pub const OPEN_FILES: usize = 16;
+
+/// How long a remembered file is served without asking the disk, and how long a large file stays open
+/// after its last use: a deleted file must not occupy the disk because a server remembers it.
+pub const FRESH: Duration = Duration::from_secs(1);
+
+/// Bytes of `_redirects` that are read, and a bound for its rules.
+pub const RULES: u64 = 256 * 1024;
+
+/// Datagrams that a source may repeat unchanged before [`crate::loop_guard`] stops answering it, and
+/// then the rate: one a second.
+pub const REPEATS: u32 = 64;
+
+/// Repeated datagrams that the guard can tell apart: more than a socket's receive buffer holds
+/// (212,992 bytes by default, at least 768 a datagram), so a loop can't hide behind a second one.
+pub const GUARDED: usize = 4096;
