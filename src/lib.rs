@@ -17,6 +17,8 @@
 #![warn(missing_docs)]
 
 pub mod buffer;
+pub mod http;
 pub mod limits;
 pub mod loop_guard;
+pub mod now;
 pub mod uppercase;

@@ -1,0 +1,68 @@
+//! What a site answers, as the HTTP session sees it.
+//!
+//! The session knows the protocol and nothing of files; whoever implements [`Content`] knows files and
+//! nothing of the protocol. A reply is borrowed from the site: what fits is copied to the wire at once,
+//! and only a body too large for that is kept alive by its `Arc`.
+
+use crate::http::response::Status;
+use crate::http::target::Target;
+use crate::now::Now;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Something that can be asked for paths: a directory, the built-in site, a test's invention.
+pub trait Content {
+    /// The reply for a path. Never fails: what can't be found or opened is a reply too.
+    fn find(&mut self, target: &Target, now: &Now) -> Reply<'_>;
+
+    /// The reply for a path that is not to be looked for, such as a hidden file: 404.
+    fn missing(&mut self, now: &Now) -> Reply<'_>;
+
+    /// When [`tidy`](Content::tidy) should be called next.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Gives back what nobody has asked for lately, such as open files.
+    fn tidy(&mut self, _now: &Now) {}
+}
+
+/// A status, the fields that describe its body, and the body.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    /// The status of the response.
+    pub status: Status,
+    /// Complete field lines, each with its CR LF: what says the length and the type, and what belongs
+    /// to this reply, such as `Location`.
+    pub fields: &'a [u8],
+    /// Its content; a HEAD request leaves it out.
+    pub body: Body<'a>,
+}
+
+/// The content of a reply, as its `Content-Length` field says it.
+#[derive(Debug)]
+pub enum Body<'a> {
+    /// In memory.
+    Bytes(&'a Bytes),
+    /// The first so many bytes of an open regular file.
+    File(&'a Arc<File>, u64),
+}
+
+/// Bytes that can be shared without copying.
+#[derive(Clone, Debug)]
+pub enum Bytes {
+    /// Part of the program.
+    Static(&'static [u8]),
+    /// Read from somewhere.
+    Shared(Arc<[u8]>),
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Bytes::Static(bytes) => bytes,
+            Bytes::Shared(bytes) => bytes,
+        }
+    }
+}

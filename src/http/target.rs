@@ -1,0 +1,252 @@
+//! Request targets: from `/caf%C3%A9/?q=1` to a path that a site can be asked for (RFC 9112 section 3.2).
+//!
+//! There is one resolver, used for every request, and it decodes exactly once. What comes out has no
+//! `.` or `..` segment, no hidden one, no empty one, no NUL and no control byte; and a `%2F` never
+//! becomes a separator. Beneath the root the kernel guards the rest ([`crate::site::directory`]).
+
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, percent_encode, utf8_percent_encode,
+};
+use std::borrow::Cow;
+
+/// What stands unencoded in a path: the `pchar` of RFC 3986 section 3.3, and the slash.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/');
+
+/// A path that may be looked for, and the query that came with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// Decoded; begins with a slash, and ends with one if the request's did.
+    pub path: Cow<'a, [u8]>,
+    /// What followed the `?`, as it was written.
+    pub query: Option<&'a str>,
+}
+
+/// Why a target is not looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It breaks the grammar: 400.
+    Malformed,
+    /// It names something that is never served: 404.
+    Hidden,
+}
+
+impl<'a> Target<'a> {
+    /// Reads a target in origin form (`/path?query`) or absolute form (`http://host/path?query`).
+    pub fn parse(text: &'a str) -> Result<Target<'a>, Refused> {
+        let text = if text.starts_with('/') { text } else { without_authority(text)? };
+        if text.contains('#') {
+            return Err(Refused::Malformed);
+        }
+        let (path, query) = match text.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (text, None),
+        };
+        let path = if path.is_empty() { "/" } else { path };
+        if is_plain(path.as_bytes()) {
+            return Ok(Target { path: Cow::Borrowed(path.as_bytes()), query });
+        }
+        Ok(Target { path: Cow::Owned(resolve(path)?), query })
+    }
+
+    /// This path with a slash at its end, and the query, encoded for a `Location` field. As a resolved
+    /// path has no empty segment and a backslash is encoded, it can't begin like another host's name.
+    pub fn location_of_directory(&self) -> String {
+        format!("{}/{}", percent_encode(&self.path, ENCODED), self.query_suffix())
+    }
+
+    /// The query with its question mark, ready to follow a path in a `Location`; empty if there is none.
+    pub fn query_suffix(&self) -> String {
+        self.query.map_or(String::new(), |query| format!("?{}", utf8_percent_encode(query, CONTROLS)))
+    }
+}
+
+/// The rest of an absolute-form target behind its scheme and authority. RFC 9112 section 3.2.2: a server
+/// must accept this form, whatever the `Host` field says.
+fn without_authority(text: &str) -> Result<&str, Refused> {
+    let (scheme, rest) = text.split_once("://").ok_or(Refused::Malformed)?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return Err(Refused::Malformed);
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    if end == 0 { Err(Refused::Malformed) } else { Ok(&rest[end..]) }
+}
+
+/// Whether [`resolve`] would return these bytes as they are: nothing encoded, no segment that is empty
+/// or begins with a dot. Most paths are, and then nothing is copied.
+fn is_plain(path: &[u8]) -> bool {
+    let mut previous = 0;
+    for &byte in path {
+        if byte == b'%' || (previous == b'/' && (byte == b'/' || byte == b'.')) {
+            return false;
+        }
+        previous = byte;
+    }
+    path.first() == Some(&b'/')
+}
+
+fn resolve(path: &str) -> Result<Vec<u8>, Refused> {
+    let segments = path.strip_prefix('/').ok_or(Refused::Malformed)?;
+    let mut resolved = Vec::with_capacity(path.len());
+    let mut hidden = false;
+    for segment in segments.split('/').filter(|segment| !segment.is_empty()) {
+        let first = resolved.is_empty();
+        let segment = decode(segment)?;
+        // A hidden file, `.` and `..` alike. Clients resolve dot segments before they ask.
+        hidden |= segment.starts_with(b".") && !(first && *segment == *b".well-known");
+        // A byte of the name, and no file name has it.
+        hidden |= segment.contains(&b'/');
+        resolved.push(b'/');
+        resolved.extend_from_slice(&segment);
+    }
+    if segments.ends_with('/') || resolved.is_empty() {
+        resolved.push(b'/');
+    }
+    if hidden { Err(Refused::Hidden) } else { Ok(resolved) }
+}
+
+/// Decodes %XX, strictly and once. Control bytes are refused: the NUL that ends a C string, and the line
+/// ends that would forge a log line.
+fn decode(segment: &str) -> Result<Cow<'_, [u8]>, Refused> {
+    let well_formed = segment.split('%').skip(1).all(|after| {
+        let digits = after.as_bytes();
+        digits.len() >= 2 && digits[0].is_ascii_hexdigit() && digits[1].is_ascii_hexdigit()
+    });
+    let decoded: Cow<[u8]> = percent_decode(segment.as_bytes()).into();
+    if well_formed && !decoded.iter().any(u8::is_ascii_control) {
+        Ok(decoded)
+    } else {
+        Err(Refused::Malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> Result<String, Refused> {
+        Target::parse(text).map(|target| String::from_utf8(target.path.into_owned()).unwrap())
+    }
+
+    #[test]
+    fn ordinary_paths_are_themselves() {
+        for plain in ["/", "/index.html", "/a/b/", "/a.b/c..d", "/a\\b", "/caf\u{e9}"] {
+            assert_eq!(path(plain).as_deref(), Ok(plain));
+            assert!(matches!(Target::parse(plain).unwrap().path, Cow::Borrowed(_)), "{plain} was copied");
+        }
+    }
+
+    #[test]
+    fn queries_are_cut_off_and_kept() {
+        let target = Target::parse("/a?b=%2e%2e/?c").unwrap();
+        assert_eq!((&*target.path, target.query), (&b"/a"[..], Some("b=%2e%2e/?c")));
+        assert_eq!(Target::parse("/?").unwrap().query, Some(""));
+    }
+
+    #[test]
+    fn encodings_are_decoded_once() {
+        assert_eq!(path("/caf%C3%A9%20x").as_deref(), Ok("/caf\u{e9} x"));
+        assert_eq!(path("/%2541").as_deref(), Ok("/%41"));
+        assert_eq!(path("/a%5Cb").as_deref(), Ok("/a\\b"));
+        assert_eq!(path("/%3Fa%23").as_deref(), Ok("/?a#"));
+    }
+
+    #[test]
+    fn repeated_slashes_are_one() {
+        assert_eq!(path("//").as_deref(), Ok("/"));
+        assert_eq!(path("//a///b//").as_deref(), Ok("/a/b/"));
+        assert_eq!(path("//evil.example/x").as_deref(), Ok("/evil.example/x"));
+    }
+
+    #[test]
+    fn nothing_hidden_and_nothing_above_is_looked_for() {
+        for hidden in [
+            "/.git/config",
+            "/a/.htaccess",
+            "/..",
+            "/../etc/passwd",
+            "/a/../b",
+            "/./a",
+            "/%2e%2e/etc/passwd",
+            "/.%2e/x",
+            "/a/%2E%2E",
+            "/a%2Fb",
+            "/..%2f..%2fetc",
+            "/%2fetc/passwd",
+            "/.well-known/.secret",
+            "/a/.well-known/b",
+            "//evil.example/%2e%2e",
+            "/.well-knownx",
+        ] {
+            assert_eq!(path(hidden), Err(Refused::Hidden), "{hidden}");
+        }
+        assert_eq!(path("/.well-known/security.txt").as_deref(), Ok("/.well-known/security.txt"));
+        assert_eq!(path("/%2ewell-known/x").as_deref(), Ok("/.well-known/x"));
+    }
+
+    #[test]
+    fn malformed_targets_are_told_apart() {
+        for bad in [
+            "",
+            "*",
+            "a",
+            "index.html",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/%00",
+            "/a.txt%00.html",
+            "/%0a",
+            "/%7f",
+            "/a#b",
+            "/%e",
+            "ftp://a/b",
+            "http:///a",
+            "example.org:443",
+            "/.git/%00",
+        ] {
+            assert_eq!(path(bad), Err(Refused::Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_absolute_form_is_a_path_too() {
+        assert_eq!(path("http://example.org/a/b").as_deref(), Ok("/a/b"));
+        assert_eq!(path("HTTP://example.org:8080").as_deref(), Ok("/"));
+        assert_eq!(path("http://example.org?x").as_deref(), Ok("/"));
+        assert_eq!(path("http://example.org//b").as_deref(), Ok("/b"));
+    }
+
+    #[test]
+    fn locations_stay_on_this_host() {
+        for (target, expected) in [
+            ("/a", "/a/"),
+            ("//evil.example/a", "/evil.example/a/"),
+            ("/%5Cevil.example", "/%5Cevil.example/"),
+            ("/\\evil.example", "/%5Cevil.example/"),
+            ("/a b%0", "malformed"),
+            ("/a%20b?x=%0d", "/a%20b/?x=%0d"),
+            ("/%3Fx", "/%3Fx/"),
+        ] {
+            let location = Target::parse(target).map_or("malformed".into(), |t| t.location_of_directory());
+            assert_eq!(location, expected);
+        }
+    }
+}
