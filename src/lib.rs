@@ -21,4 +21,5 @@ pub mod http;
 pub mod limits;
 pub mod loop_guard;
 pub mod now;
+pub mod session;
 pub mod uppercase;

@@ -1,0 +1,391 @@
+//! The HTTP/1.1 session: heads in, replies out, until the connection has had enough.
+//!
+//! What arrived together is answered together: the session goes on answering into one output buffer
+//! while there are complete requests and room, so the replies to a pipeline leave in one write. A reply
+//! whose body isn't copied (a file, or bytes too many for the buffer) ends such a batch, and the next
+//! request is looked at when that body is out.
+
+use super::ending::Ending;
+use super::{Need, after};
+use crate::buffer::{Buffer, Desk};
+use crate::http::content::{Body, Bytes, Content, Reply};
+use crate::http::head::{self, Scan};
+use crate::http::request::{self, Framing, Method, Request};
+use crate::http::response::{self, Connection, Status};
+use crate::http::target::{Refused, Target};
+use crate::limits;
+use crate::now::Now;
+use log::debug;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How a listener's connections behave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// How long a connection may rest between requests, and before its first. Zero: one request each.
+    pub keep_alive: Duration,
+    /// Whether to close after every reply of 300 or above.
+    pub close_on_error: bool,
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Http {
+    options: Arc<HttpOptions>,
+    /// Received and not yet understood.
+    input: Buffer,
+    /// Rendered and not yet sent.
+    output: Buffer,
+    /// What is to be sent after `output`.
+    following: Following,
+    state: State,
+    deadline: Instant,
+    /// How far into `input` [`head::scan`] has looked.
+    scanned: usize,
+    /// Bytes of a request body that are still to be thrown away.
+    skip: u64,
+    /// Something of a request has come, and the deadline is that of its head.
+    begun: bool,
+    /// The replies rendered so far end in one that closes the connection.
+    last: bool,
+    stopping: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Reading,
+    Replying,
+    Ending(Ending),
+}
+
+#[derive(Debug)]
+enum Following {
+    Nothing,
+    Bytes { bytes: Bytes, at: usize },
+    File { file: Arc<File>, at: u64, end: u64 },
+}
+
+impl Http {
+    /// A connection that was accepted now.
+    pub fn new(options: Arc<HttpOptions>, now: &Now) -> Http {
+        let patience = if options.keep_alive.is_zero() { limits::HEAD_TIME } else { options.keep_alive };
+        Http {
+            deadline: after(now.instant, patience),
+            options,
+            input: Buffer::default(),
+            output: Buffer::default(),
+            following: Following::Nothing,
+            state: State::Reading,
+            scanned: 0,
+            skip: 0,
+            begun: false,
+            last: false,
+            stopping: false,
+        }
+    }
+
+    pub(super) fn sit(&mut self, desk: &mut Desk) {
+        self.input.borrow_from(&mut desk.input);
+        self.output.borrow_from(&mut desk.output);
+    }
+
+    pub(super) fn rise(&mut self, desk: &mut Desk) {
+        self.input.give_back(&mut desk.input);
+        self.output.give_back(&mut desk.output);
+    }
+
+    pub(super) fn need(&self) -> Need {
+        match (&self.state, &self.following) {
+            (State::Reading, _) => Need::Read,
+            (State::Ending(ending), _) => ending.need(),
+            (State::Replying, Following::Nothing) => Need::Write { more: self.last },
+            (State::Replying, _) if !self.output.is_empty() => Need::Write { more: true },
+            (State::Replying, Following::Bytes { .. }) => Need::Write { more: self.last },
+            (State::Replying, Following::File { .. }) => Need::SendFile { last: self.last },
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Ending(ending) => ending.deadline(),
+            _ => Some(self.deadline),
+        }
+    }
+
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        self.input.room()
+    }
+
+    pub(super) fn received(&mut self, count: usize, now: &Now, site: &mut impl Content) {
+        if let State::Ending(ending) = &mut self.state {
+            return ending.received(count);
+        }
+        if count == 0 {
+            // Every complete request has been answered, or we would not be reading.
+            if self.begun {
+                debug!("the peer closed in the middle of a request");
+            }
+            self.state = State::Ending(Ending::Close);
+            return;
+        }
+        self.input.filled_by(count);
+        self.advance(now, site);
+    }
+
+    pub(super) fn unsent(&self) -> &[u8] {
+        match &self.following {
+            Following::Bytes { bytes, at } if self.output.is_empty() => &bytes.as_ref()[*at..],
+            _ => self.output.filled(),
+        }
+    }
+
+    pub(super) fn sent(&mut self, count: usize, now: &Now, site: &mut impl Content) {
+        match &mut self.following {
+            Following::Bytes { bytes, at } if self.output.is_empty() => {
+                *at += count;
+                if *at == bytes.as_ref().len() {
+                    self.following = Following::Nothing;
+                }
+            }
+            _ => self.output.consume(count),
+        }
+        self.progressed(now, site);
+    }
+
+    pub(super) fn file(&self) -> Option<(&File, u64, u64)> {
+        match &self.following {
+            Following::File { file, at, end } => Some((file, *at, end - at)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn file_sent(&mut self, count: u64, now: &Now, site: &mut impl Content) {
+        let Following::File { at, end, .. } = &mut self.following else { return };
+        if count == 0 {
+            // The head has promised more bytes than there are. Only the close can say so.
+            debug!("a file became shorter while it was being sent: closing");
+            self.following = Following::Nothing;
+            self.state = State::Ending(Ending::Close);
+            return;
+        }
+        *at += count;
+        if at == end {
+            self.following = Following::Nothing;
+        }
+        self.progressed(now, site);
+    }
+
+    pub(super) fn expired(&mut self, now: &Now) {
+        match &mut self.state {
+            State::Reading if self.skip > 0 => self.state = State::Ending(Ending::Shutdown),
+            State::Reading if self.begun => self.expire_head(now),
+            State::Reading => self.state = State::Ending(Ending::Shutdown),
+            State::Replying => self.state = State::Ending(Ending::Abort),
+            State::Ending(ending) => ending.expired(),
+        }
+    }
+
+    pub(super) fn stop(&mut self, unread: bool) {
+        self.stopping = true;
+        if matches!(self.state, State::Reading) && !self.begun {
+            self.state = State::Ending(if unread { Ending::Shutdown } else { Ending::Close });
+        }
+    }
+
+    pub(super) fn ending(&mut self) -> Option<&mut Ending> {
+        match &mut self.state {
+            State::Ending(ending) => Some(ending),
+            _ => None,
+        }
+    }
+
+    /// Something was sent: goes on if all of it is.
+    fn progressed(&mut self, now: &Now, site: &mut impl Content) {
+        self.deadline = now.instant + limits::WRITE_TIME;
+        if !self.output.is_empty() || !matches!(self.following, Following::Nothing) {
+            return;
+        }
+        if self.last {
+            self.state = State::Ending(Ending::Shutdown);
+            return;
+        }
+        self.begun = false;
+        self.advance(now, site);
+        if self.stopping && !self.begun && matches!(self.state, State::Reading) {
+            self.state = State::Ending(Ending::Shutdown);
+        }
+    }
+
+    /// Answers what can be answered, and then knows what to wait for.
+    fn advance(&mut self, now: &Now, site: &mut impl Content) {
+        while !self.last && matches!(self.following, Following::Nothing) {
+            if self.skip > 0 {
+                let skipped = self.input.len().min(usize::try_from(self.skip).unwrap_or(usize::MAX));
+                self.input.consume(skipped);
+                self.skip -= skipped as u64;
+                if self.skip > 0 {
+                    break;
+                }
+                self.begun = false;
+            }
+            self.input.consume(head::leading_empty_lines(self.input.filled()));
+            let answered = match head::scan(self.input.filled(), &mut self.scanned) {
+                Scan::Partial => break,
+                Scan::Complete(length) => self.answer_head(length, now, site),
+                Scan::BareLineFeed => self.refuse(Status::BAD_REQUEST, now),
+                Scan::TargetTooLong => self.refuse(Status::URI_TOO_LONG, now),
+                Scan::TooLong => self.refuse(Status::REQUEST_HEADER_FIELDS_TOO_LARGE, now),
+            };
+            if !answered {
+                break;
+            }
+        }
+        if !self.output.is_empty() || !matches!(self.following, Following::Nothing) {
+            self.state = State::Replying;
+            self.deadline = now.instant + limits::WRITE_TIME;
+            return;
+        }
+        self.state = State::Reading;
+        let beginning = !self.input.is_empty() || self.skip > 0;
+        if beginning && !self.begun {
+            self.begun = true;
+            self.deadline = now.instant + limits::HEAD_TIME;
+        } else if !self.begun {
+            self.deadline = after(now.instant, self.options.keep_alive);
+        }
+    }
+
+    /// Answers the request whose head is the first `length` bytes of the input, unless the output has no
+    /// room for it any more; then it is left there for the next batch, and the answer is false.
+    fn answer_head(&mut self, length: usize, now: &Now, site: &mut impl Content) -> bool {
+        let head = &self.input.filled()[..length];
+        let request = match request::parse(head) {
+            Ok(request) => request,
+            Err(status) => return self.refuse(status, now),
+        };
+        debug!("{:?} {} HTTP/1.{}", request.method, request.target, request.minor);
+        let skip = match request.body {
+            // A client that waits for a 100 may send the body or not: nobody could tell what comes next.
+            Framing::Length(length) if length == 0 || !request.expects_continue => length,
+            _ => u64::MAX,
+        };
+        let keep_alive = request.keep_alive
+            && skip <= limits::SKIPPED_BODY
+            && !self.stopping
+            && !self.options.keep_alive.is_zero();
+        let exchange = Exchange {
+            output: &mut self.output,
+            following: &mut self.following,
+            with_body: request.method != Method::Head,
+            minor: request.minor,
+            keep_alive,
+            close_on_error: self.options.close_on_error,
+        };
+        let Some(kept) = exchange.answer(&request, now, site) else { return false };
+        self.last = !kept;
+        self.skip = if kept { skip } else { 0 };
+        self.input.consume(length);
+        self.scanned = 0;
+        self.begun = false;
+        true
+    }
+
+    /// Answers something that isn't a request we understand. Where the next one would begin is unknown,
+    /// so the connection ends with this reply. False where there is no room for it yet.
+    fn refuse(&mut self, status: Status, now: &Now) -> bool {
+        let (fields, text) = response::plain_page(status);
+        let fields = fields.as_bytes();
+        if !response::put_head(&mut self.output, status, &now.date, fields, Connection::Close, text.len()) {
+            return false;
+        }
+        debug!("refused: {} {}", status.code, status.reason);
+        self.output.put(text.as_bytes());
+        self.last = true;
+        self.input.clear();
+        true
+    }
+
+    /// The time for a head is over. It is answered without being driven, so the output gets a buffer of
+    /// its own that goes away when the reply is sent.
+    fn expire_head(&mut self, now: &Now) {
+        self.output = Buffer::with_room(256);
+        let fits = self.refuse(Status::REQUEST_TIMEOUT, now);
+        debug_assert!(fits, "the reply is short");
+        self.state = State::Replying;
+        self.deadline = now.instant + limits::WRITE_TIME;
+    }
+}
+
+/// What it takes to answer one request.
+struct Exchange<'a> {
+    output: &'a mut Buffer,
+    following: &'a mut Following,
+    with_body: bool,
+    minor: u8,
+    keep_alive: bool,
+    close_on_error: bool,
+}
+
+impl Exchange<'_> {
+    /// Writes the reply, and says whether the connection is kept after it; `None` where there was no
+    /// room for it.
+    fn answer(self, request: &Request, now: &Now, site: &mut impl Content) -> Option<bool> {
+        match request.method {
+            Method::NotAllowed => return self.plain(Status::METHOD_NOT_ALLOWED, "Allow: GET, HEAD\r\n", now),
+            Method::Unknown => return self.plain(Status::NOT_IMPLEMENTED, "", now),
+            Method::Get | Method::Head => {}
+        }
+        if let Framing::Length(length) = request.body
+            && length > limits::BODY
+        {
+            return self.plain(Status::CONTENT_TOO_LARGE, "", now);
+        }
+        match Target::parse(request.target) {
+            Ok(target) => self.reply(site.find(&target, now), now),
+            Err(Refused::Hidden) => self.reply(site.missing(now), now),
+            Err(Refused::Malformed) => self.plain(Status::BAD_REQUEST, "", now),
+        }
+    }
+
+    fn plain(self, status: Status, further: &str, now: &Now) -> Option<bool> {
+        let (fields, text) = response::plain_page(status);
+        let body = Bytes::Shared(Arc::from(text.into_bytes()));
+        self.reply(Reply { status, fields: (fields + further).as_bytes(), body: Body::Bytes(&body) }, now)
+    }
+
+    fn reply(self, reply: Reply, now: &Now) -> Option<bool> {
+        let kept = self.keep_alive && !(self.close_on_error && reply.status.code >= 300);
+        let connection = match (kept, self.minor) {
+            (false, _) => Connection::Close,
+            (true, 0) => Connection::KeepAlive,
+            (true, _) => Connection::Persistent,
+        };
+        let head = |output: &mut Buffer, body: usize| {
+            response::put_head(output, reply.status, &now.date, reply.fields, connection, body)
+        };
+        match reply.body {
+            _ if !self.with_body => head(self.output, 0).then_some(kept),
+            Body::Bytes(bytes) => {
+                let content = bytes.as_ref();
+                if head(self.output, content.len()) {
+                    self.output.put(content);
+                } else if self.output.is_empty() && head(self.output, 0) {
+                    *self.following = Following::Bytes { bytes: bytes.clone(), at: 0 };
+                } else {
+                    return None;
+                }
+                Some(kept)
+            }
+            Body::File(file, length) => {
+                if !head(self.output, 0) {
+                    return None;
+                }
+                if length > 0 {
+                    *self.following = Following::File { file: file.clone(), at: 0, end: length };
+                }
+                Some(kept)
+            }
+        }
+    }
+}

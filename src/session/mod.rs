@@ -1,0 +1,160 @@
+//! The one idea of this server: a session needs exactly one thing at a time.
+//!
+//! A session is the state machine of one connection, and a pure one: it has no socket, reads no clock and
+//! opens no file. A driver asks it what it [needs](Session::need), does that one thing, and tells it so;
+//! then it asks again. The event loop is one such driver and does what it can without waiting; a thread
+//! with a blocking socket can be another, and the session doesn't notice.
+//!
+//! Backpressure needs no watermarks: while a reply is unsent the need is to write, so nothing is read,
+//! and a peer that doesn't take its replies can't make the server collect them.
+
+pub mod ending;
+pub mod http;
+pub mod upper;
+
+use crate::buffer::Desk;
+use crate::http::content::Content;
+use crate::now::Now;
+use ending::Ending;
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+/// The one thing that a session is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Receive into [`Session::room`], then say [`Session::received`].
+    Read,
+    /// Send [`Session::unsent`], or some of it, then say [`Session::sent`].
+    Write {
+        /// Whether more follows at once (the rest of the reply, or the FIN), so that the kernel should
+        /// hold back a segment that isn't full: MSG_MORE of send(2).
+        more: bool,
+    },
+    /// Send from [`Session::file`], then say [`Session::file_sent`].
+    SendFile {
+        /// Whether the FIN follows the file at once.
+        last: bool,
+    },
+    /// Nothing, until this time; then say [`Session::expired`].
+    WaitUntil(Instant),
+    /// Half-close, sending a FIN behind everything sent so far, then say [`Session::shut`].
+    Shutdown,
+    /// Close: both sides are done.
+    Close,
+    /// Close with a reset and throw away what is unsent: the peer had its time.
+    Abort,
+}
+
+/// One connection of either service.
+#[derive(Debug)]
+pub enum Session {
+    /// TCP uppercase.
+    Upper(upper::Upper),
+    /// HTTP/1.1.
+    Http(http::Http),
+}
+
+/// Calls the same method on whichever session it is.
+macro_rules! either {
+    ($session:expr, $inner:ident => $call:expr) => {
+        match $session {
+            Session::Upper($inner) => $call,
+            Session::Http($inner) => $call,
+        }
+    };
+}
+
+impl Session {
+    /// Lends it the driver's buffers for a turn, left-overs of the last turn moving into them.
+    /// Everything but [`need`](Self::need), [`deadline`](Self::deadline), [`expired`](Self::expired) and
+    /// [`stop`](Self::stop) has to be between this and [`rise`](Self::rise).
+    pub fn sit(&mut self, desk: &mut Desk) {
+        either!(self, s => s.sit(desk))
+    }
+
+    /// Returns the buffers, and keeps only what is left over.
+    pub fn rise(&mut self, desk: &mut Desk) {
+        either!(self, s => s.rise(desk))
+    }
+
+    /// What it needs next. Asking changes nothing.
+    pub fn need(&self) -> Need {
+        either!(self, s => s.need())
+    }
+
+    /// When to call [`expired`](Self::expired), unless something else happens first. It moves with every
+    /// step; a driver may look at it only when it has to wait.
+    pub fn deadline(&self) -> Option<Instant> {
+        either!(self, s => s.deadline())
+    }
+
+    /// Where to receive into. Never empty when the need is [`Need::Read`].
+    pub fn room(&mut self) -> &mut [u8] {
+        either!(self, s => s.room())
+    }
+
+    /// So many bytes were received; 0 is the peer's FIN.
+    pub fn received(&mut self, count: usize, now: &Now, site: &mut impl Content) {
+        match self {
+            Session::Upper(upper) => upper.received(count, now),
+            Session::Http(http) => http.received(count, now, site),
+        }
+    }
+
+    /// What to send next. Never empty when the need is [`Need::Write`].
+    pub fn unsent(&self) -> &[u8] {
+        either!(self, s => s.unsent())
+    }
+
+    /// So many bytes of [`unsent`](Self::unsent) were sent.
+    pub fn sent(&mut self, count: usize, now: &Now, site: &mut impl Content) {
+        match self {
+            Session::Upper(upper) => upper.sent(count, now),
+            Session::Http(http) => http.sent(count, now, site),
+        }
+    }
+
+    /// The file to send from, the offset to start at, and how many bytes; where the need is
+    /// [`Need::SendFile`].
+    pub fn file(&self) -> Option<(&File, u64, u64)> {
+        match self {
+            Session::Upper(_) => None,
+            Session::Http(http) => http.file(),
+        }
+    }
+
+    /// So many bytes of the file were sent; 0 says that it ends here, too early.
+    pub fn file_sent(&mut self, count: u64, now: &Now, site: &mut impl Content) {
+        if let Session::Http(http) = self {
+            http.file_sent(count, now, site);
+        }
+    }
+
+    /// The half-close was done.
+    pub fn shut(&mut self, now: &Now) {
+        if let Some(ending) = self.ending() {
+            ending.shut(now.instant);
+        }
+    }
+
+    /// Its [`deadline`](Self::deadline) has come.
+    pub fn expired(&mut self, now: &Now) {
+        either!(self, s => s.expired(now))
+    }
+
+    /// The server is stopping: finish the reply under way, begin no other. `unread` says whether the
+    /// driver knows of bytes that haven't been received, which a plain close would answer with a reset.
+    pub fn stop(&mut self, unread: bool) {
+        either!(self, s => s.stop(unread))
+    }
+
+    fn ending(&mut self) -> Option<&mut Ending> {
+        either!(self, s => s.ending())
+    }
+}
+
+/// The later time, or as good as never where the clock can't hold it.
+pub(crate) fn after(instant: Instant, duration: Duration) -> Instant {
+    const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    instant + duration.min(A_CENTURY)
+}

@@ -1,0 +1,384 @@
+//! The TCP uppercase session: read, answer in capitals, and so on until one side has had enough.
+//!
+//! There is no framing. A message is what one read returned, so how often and how much it reads is
+//! what the experiments change: [`UpperOptions`].
+
+use super::ending::Ending;
+use super::{Need, after};
+use crate::buffer::{Buffer, Desk};
+use crate::limits;
+use crate::now::Now;
+use crate::uppercase::uppercase;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How a listener's connections behave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpperOptions {
+    /// Bytes of a read, 1 to [`limits::BUFFER`].
+    pub read: usize,
+    /// How many times each reply is sent, at least 1.
+    pub repeat: u64,
+    /// The wait before each read.
+    pub delay: Duration,
+    /// How many replies, before the server closes; for ever if `None`.
+    pub messages: Option<u64>,
+    /// How long a connection may be silent; for ever if zero.
+    pub idle: Duration,
+}
+
+impl Default for UpperOptions {
+    fn default() -> UpperOptions {
+        UpperOptions {
+            read: limits::BUFFER,
+            repeat: 1,
+            delay: Duration::ZERO,
+            messages: None,
+            idle: Duration::from_secs(600),
+        }
+    }
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Upper {
+    options: Arc<UpperOptions>,
+    state: State,
+    /// The message, uppercased; while it is being sent, as many copies of it as there is room for.
+    message: Buffer,
+    /// Length of one copy of what `message` holds.
+    unit: usize,
+    /// Bytes of `message` that are already sent. The rest of the reply goes round and round in it.
+    at: usize,
+    /// Bytes of the reply that are still to be sent.
+    owed: u64,
+    /// Replies still to be given.
+    replies_left: u64,
+    stopping: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Pausing { until: Instant },
+    Reading { until: Option<Instant> },
+    Replying { until: Instant },
+    Ending(Ending),
+}
+
+impl Upper {
+    /// A connection that was accepted now.
+    pub fn new(options: Arc<UpperOptions>, now: &Now) -> Upper {
+        let mut session = Upper {
+            replies_left: options.messages.unwrap_or(u64::MAX),
+            options,
+            state: State::Reading { until: None },
+            message: Buffer::default(),
+            unit: 0,
+            at: 0,
+            owed: 0,
+            stopping: false,
+        };
+        session.pause_or_read(now);
+        session
+    }
+
+    pub(super) fn sit(&mut self, desk: &mut Desk) {
+        self.message.borrow_from(&mut desk.input);
+        self.repeat_message();
+    }
+
+    pub(super) fn rise(&mut self, desk: &mut Desk) {
+        // A reply is described, not copied: one message, and how much of it is owed.
+        if self.owed > 0 {
+            self.at %= self.unit;
+            self.message.truncate(self.unit);
+            let rest = self.unit - self.at;
+            if self.owed <= rest as u64 {
+                self.message.consume(self.at);
+                self.message.truncate(self.owed as usize);
+                self.unit = self.message.len();
+                self.at = 0;
+            }
+        }
+        self.message.give_back(&mut desk.input);
+    }
+
+    pub(super) fn need(&self) -> Need {
+        match &self.state {
+            State::Pausing { until } => Need::WaitUntil(*until),
+            State::Reading { .. } => Need::Read,
+            State::Replying { .. } => Need::Write { more: self.is_last_reply() },
+            State::Ending(ending) => ending.need(),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Pausing { until } | State::Replying { until } => Some(*until),
+            State::Reading { until } => *until,
+            State::Ending(ending) => ending.deadline(),
+        }
+    }
+
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        let read = self.options.read;
+        let room = self.message.room();
+        let length = room.len().min(read);
+        &mut room[..length]
+    }
+
+    pub(super) fn received(&mut self, count: usize, now: &Now) {
+        if let State::Ending(ending) = &mut self.state {
+            return ending.received(count);
+        }
+        if count == 0 {
+            // Everything before the peer's FIN has been answered, or we would not be reading.
+            self.state = State::Ending(Ending::Close);
+            return;
+        }
+        self.message.filled_by(count);
+        uppercase(self.message.filled_mut());
+        self.unit = count;
+        self.at = 0;
+        self.owed = (count as u64).saturating_mul(self.options.repeat);
+        self.repeat_message();
+        self.state = State::Replying { until: now.instant + limits::WRITE_TIME };
+    }
+
+    pub(super) fn unsent(&self) -> &[u8] {
+        let rest = &self.message.filled()[self.at..];
+        let length = rest.len().min(usize::try_from(self.owed).unwrap_or(usize::MAX));
+        &rest[..length]
+    }
+
+    pub(super) fn sent(&mut self, count: usize, now: &Now) {
+        self.owed -= count as u64;
+        self.at += count;
+        if self.owed > 0 {
+            if self.at == self.message.len() {
+                self.at = 0;
+            }
+            self.state = State::Replying { until: now.instant + limits::WRITE_TIME };
+            return;
+        }
+        self.message.clear();
+        self.at = 0;
+        self.unit = 0;
+        if self.is_last_reply() {
+            self.state = State::Ending(Ending::Shutdown);
+        } else {
+            self.replies_left -= 1;
+            self.pause_or_read(now);
+        }
+    }
+
+    pub(super) fn expired(&mut self, now: &Now) {
+        match &mut self.state {
+            State::Pausing { .. } => self.read(now),
+            State::Reading { .. } => self.state = State::Ending(Ending::Shutdown),
+            State::Replying { .. } => self.state = State::Ending(Ending::Abort),
+            State::Ending(ending) => ending.expired(),
+        }
+    }
+
+    pub(super) fn stop(&mut self, unread: bool) {
+        self.stopping = true;
+        match self.state {
+            State::Pausing { .. } => self.state = State::Ending(Ending::Shutdown),
+            State::Reading { .. } => {
+                self.state = State::Ending(if unread { Ending::Shutdown } else { Ending::Close });
+            }
+            State::Replying { .. } | State::Ending(_) => {}
+        }
+    }
+
+    pub(super) fn ending(&mut self) -> Option<&mut Ending> {
+        match &mut self.state {
+            State::Ending(ending) => Some(ending),
+            _ => None,
+        }
+    }
+
+    fn is_last_reply(&self) -> bool {
+        self.replies_left == 1 || self.stopping
+    }
+
+    fn pause_or_read(&mut self, now: &Now) {
+        if self.options.delay.is_zero() {
+            self.read(now);
+        } else {
+            self.state = State::Pausing { until: after(now.instant, self.options.delay) };
+        }
+    }
+
+    fn read(&mut self, now: &Now) {
+        let idle = self.options.idle;
+        self.state = State::Reading { until: (!idle.is_zero()).then(|| after(now.instant, idle)) };
+    }
+
+    /// Puts further copies of the message beside it, as many as are owed and fit, so that a short one
+    /// repeated a thousand times leaves in one piece.
+    fn repeat_message(&mut self) {
+        while self.owed > (self.message.len() - self.at) as u64 && self.message.room_left() >= self.unit {
+            self.message.put_again(self.unit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    struct Driven {
+        session: Upper,
+        desk: Desk,
+        now: Now,
+    }
+
+    impl Driven {
+        fn new(options: UpperOptions) -> Driven {
+            let now = Now::new(Instant::now(), SystemTime::now());
+            Driven { session: Upper::new(Arc::new(options), &now), desk: Desk::new(), now }
+        }
+
+        fn receive(&mut self, bytes: &[u8]) -> usize {
+            self.session.sit(&mut self.desk);
+            let room = self.session.room();
+            let count = room.len().min(bytes.len());
+            room[..count].copy_from_slice(&bytes[..count]);
+            self.session.received(count, &self.now);
+            self.session.rise(&mut self.desk);
+            count
+        }
+
+        /// Sends at most `most` bytes, as a socket with so much room would.
+        fn send(&mut self, most: usize) -> Vec<u8> {
+            self.session.sit(&mut self.desk);
+            let unsent = self.session.unsent();
+            let bytes = unsent[..unsent.len().min(most)].to_vec();
+            self.session.sent(bytes.len(), &self.now);
+            self.session.rise(&mut self.desk);
+            bytes
+        }
+
+        fn pass(&mut self, time: Duration) {
+            self.now.instant += time;
+            assert!(self.session.deadline().is_some_and(|deadline| deadline <= self.now.instant));
+            self.session.expired(&self.now);
+        }
+    }
+
+    #[test]
+    fn a_message_comes_back_in_capitals() {
+        let mut driven = Driven::new(UpperOptions::default());
+        assert_eq!(driven.session.need(), Need::Read);
+        driven.receive(b"hello, 1!");
+        assert_eq!(driven.session.need(), Need::Write { more: false });
+        assert_eq!(driven.send(5), b"HELLO");
+        assert_eq!(driven.session.need(), Need::Write { more: false });
+        assert_eq!(driven.send(100), b", 1!");
+        assert_eq!(driven.session.need(), Need::Read);
+        driven.receive(b"");
+        assert_eq!(driven.session.need(), Need::Close);
+    }
+
+    #[test]
+    fn read_limits_the_message() {
+        let mut driven = Driven::new(UpperOptions { read: 5, ..UpperOptions::default() });
+        assert_eq!(driven.receive(b"abcdefgh"), 5);
+        assert_eq!(driven.send(100), b"ABCDE");
+    }
+
+    #[test]
+    fn a_thousand_copies_leave_in_one_piece() {
+        let mut driven = Driven::new(UpperOptions { repeat: 1000, ..UpperOptions::default() });
+        driven.receive(b"hello, world\n");
+        assert_eq!(driven.send(usize::MAX), "HELLO, WORLD\n".repeat(1000).as_bytes());
+        assert_eq!(driven.session.need(), Need::Read);
+    }
+
+    #[test]
+    fn copies_join_wherever_the_socket_cuts_them() {
+        for cut in [1, 2, 3, 7, 64, 65535, 65536] {
+            for length in [1, 3, 10, 40_000, 65_536] {
+                let repeat = if cut < 64 { 3 } else { 7 };
+                if length > 1000 && cut < 64 {
+                    continue;
+                }
+                let mut driven = Driven::new(UpperOptions { repeat, ..UpperOptions::default() });
+                let message: Vec<u8> = (0..length).map(|n| b'a' + (n % 26) as u8).collect();
+                assert_eq!(driven.receive(&message), length);
+                let mut got = Vec::new();
+                while matches!(driven.session.need(), Need::Write { .. }) {
+                    got.extend(driven.send(cut));
+                    assert!(driven.session.message.len() <= length, "only one message is kept");
+                }
+                let expected = message.to_ascii_uppercase().repeat(repeat as usize);
+                assert!(got == expected, "{length} bytes, cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_reply_goes_with_the_fin() {
+        let mut driven = Driven::new(UpperOptions { messages: Some(2), ..UpperOptions::default() });
+        driven.receive(b"a");
+        assert_eq!(driven.session.need(), Need::Write { more: false });
+        driven.send(1);
+        driven.receive(b"b");
+        assert_eq!(driven.session.need(), Need::Write { more: true });
+        driven.send(1);
+        assert_eq!(driven.session.need(), Need::Shutdown);
+        driven.session.ending().unwrap().shut(driven.now.instant);
+        assert_eq!(driven.session.need(), Need::Read);
+        driven.receive(b"too late");
+        assert_eq!(driven.session.need(), Need::Read);
+        driven.pass(limits::LINGER_TIME);
+        assert_eq!(driven.session.need(), Need::Close);
+    }
+
+    #[test]
+    fn a_delay_comes_before_each_read() {
+        let delay = Duration::from_secs(5);
+        let mut driven = Driven::new(UpperOptions { delay, ..UpperOptions::default() });
+        for _ in 0..3 {
+            assert_eq!(driven.session.need(), Need::WaitUntil(driven.now.instant + delay));
+            driven.pass(delay);
+            assert_eq!(driven.session.need(), Need::Read);
+            driven.receive(b"x");
+            driven.send(1);
+        }
+    }
+
+    #[test]
+    fn silence_and_stalling_end() {
+        let idle = Duration::from_secs(60);
+        let mut driven = Driven::new(UpperOptions { idle, ..UpperOptions::default() });
+        driven.pass(idle);
+        assert_eq!(driven.session.need(), Need::Shutdown);
+
+        let mut driven = Driven::new(UpperOptions { idle: Duration::ZERO, ..UpperOptions::default() });
+        assert_eq!(driven.session.deadline(), None);
+        driven.receive(b"x");
+        driven.pass(limits::WRITE_TIME);
+        assert_eq!(driven.session.need(), Need::Abort);
+    }
+
+    #[test]
+    fn stopping_finishes_the_reply_under_way() {
+        let mut driven = Driven::new(UpperOptions::default());
+        driven.receive(b"abc");
+        driven.session.stop(false);
+        assert_eq!(driven.session.need(), Need::Write { more: true });
+        driven.send(100);
+        assert_eq!(driven.session.need(), Need::Shutdown);
+
+        let mut idle = Driven::new(UpperOptions::default());
+        idle.session.stop(false);
+        assert_eq!(idle.session.need(), Need::Close);
+        let mut unread = Driven::new(UpperOptions::default());
+        unread.session.stop(true);
+        assert_eq!(unread.session.need(), Need::Shutdown);
+    }
+}
