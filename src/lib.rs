@@ -22,4 +22,5 @@ pub mod limits;
 pub mod loop_guard;
 pub mod now;
 pub mod session;
+pub mod site;
 pub mod uppercase;

@@ -1,0 +1,206 @@
+//! Replies that are ready: small files in memory, large ones open.
+//!
+//! An entry is served without any system call for [`limits::FRESH`], then opened again and compared with
+//! what it was. The number of entries, the bytes in memory and the files held open are bounded; the entry
+//! that was not asked for the longest has to go.
+
+use super::directory::{Opened, Stamp};
+use crate::http::content::Bytes;
+use crate::http::date::Date;
+use crate::http::mime::content_type;
+use crate::http::response::entity_fields;
+use crate::limits;
+use crate::now::Now;
+use slab::Slab;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A file's change within this time before we read it leaves open whether we saw the end of it: clocks of
+/// file systems tick coarsely, and a second change may carry the same time.
+const UNSETTLED: Duration = Duration::from_secs(1);
+
+/// Entries by path.
+#[derive(Debug, Default)]
+pub struct Cache {
+    places: HashMap<Box<[u8]>, usize>,
+    entries: Slab<Entry>,
+    bytes: usize,
+    open_files: usize,
+    due: Option<Instant>,
+}
+
+/// A reply for a path, without its status.
+#[derive(Debug)]
+pub struct Entry {
+    path: Box<[u8]>,
+    /// The field lines that describe the content.
+    pub fields: Box<[u8]>,
+    /// The content itself.
+    pub content: Content,
+    /// The version of the file; `None` for what can't change.
+    stamp: Option<Stamp>,
+    settled: bool,
+    checked: Instant,
+    used: Instant,
+}
+
+/// The content of an entry.
+#[derive(Debug)]
+pub enum Content {
+    /// In memory.
+    Bytes(Bytes),
+    /// The first so many bytes of an open file.
+    File(Arc<File>, u64),
+}
+
+impl Entry {
+    /// Content that doesn't come from a file, or whose file is described by `stamp`.
+    pub fn new(
+        name: &[u8],
+        content: Content,
+        stamp: Option<Stamp>,
+        modified: SystemTime,
+        now: &Now,
+    ) -> Entry {
+        let length = match &content {
+            Content::Bytes(bytes) => bytes.as_ref().len() as u64,
+            Content::File(_, length) => *length,
+        };
+        let mut fields = entity_fields(&content_type(name), length).into_bytes();
+        fields.extend_from_slice(b"Last-Modified: ");
+        // A date in the future would be taken for a mistake (RFC 9110 section 8.8.2.1).
+        fields.extend_from_slice(Date::new(modified.min(now.wall)).as_bytes());
+        fields.extend_from_slice(b"\r\n");
+        let settled = stamp.is_none_or(|stamp| {
+            now.wall.duration_since(time_of(stamp.changed)).is_ok_and(|age| age > UNSETTLED)
+        });
+        Entry {
+            path: Box::default(),
+            fields: fields.into_boxed_slice(),
+            content,
+            stamp,
+            settled,
+            checked: now.instant,
+            used: now.instant,
+        }
+    }
+
+    /// Reads a small file whole; keeps a large one open.
+    pub fn read(mut opened: Opened, now: &Now) -> io::Result<Entry> {
+        let stamp = opened.stamp;
+        let content = if stamp.size > limits::SMALL_FILE {
+            Content::File(Arc::new(opened.file), stamp.size)
+        } else {
+            let mut bytes = Vec::with_capacity(stamp.size as usize);
+            (&mut opened.file).take(limits::SMALL_FILE).read_to_end(&mut bytes)?;
+            Content::Bytes(Bytes::Shared(bytes.into()))
+        };
+        Ok(Entry::new(&opened.name, content, Some(stamp), time_of(stamp.modified), now))
+    }
+
+    fn size(&self) -> usize {
+        match &self.content {
+            Content::Bytes(Bytes::Shared(bytes)) => bytes.len(),
+            _ => 0,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.content, Content::File(..))
+    }
+}
+
+/// The time that a file carries; 1970 for those before it.
+fn time_of((seconds, nanoseconds): (i64, i64)) -> SystemTime {
+    let since = Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0));
+    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
+}
+
+impl Cache {
+    /// Where the entry for a path is, fresh or not. Counts as use.
+    pub fn find(&mut self, path: &[u8], now: &Now) -> Option<usize> {
+        let place = *self.places.get(path)?;
+        self.entries[place].used = now.instant;
+        Some(place)
+    }
+
+    /// Whether an entry may be served without asking the disk.
+    pub fn is_fresh(&self, place: usize, now: &Now) -> bool {
+        let entry = &self.entries[place];
+        entry.stamp.is_none() || now.instant.saturating_duration_since(entry.checked) < limits::FRESH
+    }
+
+    /// The disk was asked: whether the entry is still what is there. If so it is fresh again.
+    pub fn confirm(&mut self, place: usize, stamp: &Stamp, now: &Now) -> bool {
+        let entry = &mut self.entries[place];
+        let same = entry.settled && entry.stamp.as_ref() == Some(stamp);
+        if same {
+            entry.checked = now.instant;
+        }
+        same
+    }
+
+    /// The entry in a place that [`find`](Self::find) or [`put`](Self::put) named.
+    pub fn at(&self, place: usize) -> &Entry {
+        &self.entries[place]
+    }
+
+    /// Adds an entry, making room for it, and says where it is.
+    pub fn put(&mut self, path: &[u8], mut entry: Entry) -> usize {
+        self.forget(path);
+        while self.entries.len() >= limits::CACHED_FILES || self.bytes + entry.size() > limits::CACHE {
+            self.evict(|_| true);
+        }
+        if entry.is_open() {
+            while self.open_files >= limits::OPEN_FILES {
+                self.evict(Entry::is_open);
+            }
+            self.open_files += 1;
+            self.due = self.due.or(Some(entry.used + limits::FRESH));
+        }
+        self.bytes += entry.size();
+        entry.path = path.into();
+        let place = self.entries.insert(entry);
+        self.places.insert(path.into(), place);
+        place
+    }
+
+    /// Removes the entry for a path, if there is one.
+    pub fn forget(&mut self, path: &[u8]) {
+        if let Some(place) = self.places.remove(path) {
+            let entry = self.entries.remove(place);
+            self.bytes -= entry.size();
+            self.open_files -= usize::from(entry.is_open());
+        }
+    }
+
+    /// When [`tidy`](Self::tidy) has something to do.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Closes the files that nobody has asked for lately.
+    pub fn tidy(&mut self, now: &Now) {
+        if self.due.is_none_or(|due| now.instant < due) {
+            return;
+        }
+        let unused = |entry: &Entry| {
+            entry.is_open() && now.instant.saturating_duration_since(entry.used) >= limits::FRESH
+        };
+        while self.evict(unused) {}
+        self.due = (self.open_files > 0).then(|| now.instant + limits::FRESH);
+    }
+
+    /// Removes the entry unused for the longest of those that `may_go`, if there is one.
+    fn evict(&mut self, may_go: impl Fn(&Entry) -> bool) -> bool {
+        let candidates = self.entries.iter().map(|(_, entry)| entry).filter(|entry| may_go(entry));
+        let Some(oldest) = candidates.min_by_key(|entry| entry.used).map(|entry| entry.path.clone()) else {
+            return false;
+        };
+        self.forget(&oldest);
+        true
+    }
+}

@@ -1,0 +1,189 @@
+//! A directory of files, opened beneath its root and nowhere else.
+//!
+//! The kernel resolves each path with `openat2(2)` and RESOLVE_BENEATH, so no `..`, no absolute path and
+//! no symbolic link leads out, and there is no moment between a check and its use: what was opened is
+//! what is measured and sent. Where the kernel is too old for that call, the path is walked one name at
+//! a time and symbolic links are refused, so containment never depends on the call being there.
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What a path with a slash at its end stands for.
+const INDEX: &[u8] = b"index.html";
+
+/// An opened file never blocks us (a FIFO would), is not inherited, and never becomes our terminal.
+const OPEN: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+
+/// How often a path is tried again that was renamed while the kernel walked it (EAGAIN of openat2(2)).
+const RACES: usize = 4;
+
+/// The root of a site.
+#[derive(Debug)]
+pub struct Directory {
+    root: OwnedFd,
+    by_kernel: bool,
+}
+
+/// A regular file, opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The file.
+    pub file: File,
+    /// What it was when it was opened.
+    pub stamp: Stamp,
+    /// Its name, which says its type: the path, and `index.html` if that was meant.
+    pub name: Vec<u8>,
+}
+
+/// What tells one version of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its length in bytes.
+    pub size: u64,
+    /// When its content was changed: seconds and nanoseconds since 1970.
+    pub modified: (i64, i64),
+    /// When anything of it was changed.
+    pub changed: (i64, i64),
+    inode: (u64, u64),
+}
+
+/// Why there is no file to be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// Nothing of that name that may be served: 404.
+    Missing,
+    /// A directory, asked for without its slash: a redirect.
+    Directory,
+    /// We may not read it: 403.
+    Forbidden,
+    /// No descriptor or no memory for it now: 503.
+    Unavailable,
+    /// The disk failed: 500.
+    Failed,
+}
+
+impl Directory {
+    /// Opens `root`. Fails if it isn't a directory, or if something forbids the call that keeps paths
+    /// beneath it.
+    pub fn open(root: &Path) -> io::Result<Directory> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(root, flags, Mode::empty())?;
+        let by_kernel = match open_beneath(&root, b".") {
+            Err(Errno::NOSYS) => false,
+            Ok(_) => true,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Directory { root, by_kernel })
+    }
+
+    /// Opens the file that a resolved path stands for (see [`crate::http::target::Target`]).
+    pub fn find(&self, path: &[u8]) -> Result<Opened, Miss> {
+        let mut name = path.strip_prefix(b"/").unwrap_or(path).to_vec();
+        if name.is_empty() || name.ends_with(b"/") {
+            name.extend_from_slice(INDEX);
+        }
+        let file = self.open_file(&name).map_err(|error| Miss::of(&error.into()))?;
+        let metadata = file.metadata().map_err(|error| Miss::of(&error))?;
+        if metadata.is_dir() && !path.ends_with(b"/") {
+            return Err(Miss::Directory);
+        }
+        if !metadata.is_file() {
+            return Err(Miss::Missing);
+        }
+        Ok(Opened { file, stamp: Stamp::of(&metadata), name })
+    }
+
+    /// The text of a file, or `None` if there is none. Fails if it is longer than `most` bytes, not
+    /// UTF-8, or can't be read.
+    pub fn read_text(&self, path: &[u8], most: u64) -> io::Result<Option<String>> {
+        let name = String::from_utf8_lossy(path);
+        let fail = |why: String| io::Error::other(format!("{}: {why}", name.trim_start_matches('/')));
+        let opened = match self.find(path) {
+            Ok(opened) => opened,
+            Err(Miss::Missing) => return Ok(None),
+            Err(miss) => return Err(fail(format!("{miss:?}"))),
+        };
+        let mut text = String::new();
+        opened.file.take(most + 1).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
+        if text.len() as u64 > most {
+            return Err(fail(format!("longer than {most} bytes")));
+        }
+        Ok(Some(text))
+    }
+
+    fn open_file(&self, name: &[u8]) -> Result<File, Errno> {
+        if !self.by_kernel {
+            return walk(&self.root, name).map(File::from);
+        }
+        let mut tries = 0;
+        loop {
+            match open_beneath(&self.root, name) {
+                Err(Errno::AGAIN) if tries < RACES => tries += 1,
+                result => return result.map(File::from),
+            }
+        }
+    }
+}
+
+fn open_beneath(root: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(root, name, OPEN, Mode::empty(), beneath)
+}
+
+/// The same without `openat2`: one name at a time, none of them a symbolic link or `..`.
+fn walk(root: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let mut directory: Option<OwnedFd> = None;
+    let mut names = name.split(|&byte| byte == b'/').peekable();
+    while let Some(name) = names.next() {
+        if name.is_empty() || name == b".." {
+            return Err(Errno::NOENT);
+        }
+        let here = directory.as_ref().unwrap_or(root).as_fd();
+        let flags =
+            if names.peek().is_some() { OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC } else { OPEN };
+        directory = Some(rustix::fs::openat(here, name, flags | OFlags::NOFOLLOW, Mode::empty())?);
+    }
+    directory.ok_or(Errno::NOENT)
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Stamp {
+        Stamp {
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            inode: (metadata.dev(), metadata.ino()),
+        }
+    }
+}
+
+impl Miss {
+    /// What an error of opening or reading means to the one who asked.
+    pub fn of(error: &io::Error) -> Miss {
+        match Errno::from_io_error(error) {
+            Some(Errno::ACCESS | Errno::PERM) => Miss::Forbidden,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => Miss::Unavailable,
+            // A way out of the root (XDEV) is as missing as any other name.
+            Some(
+                Errno::NOENT
+                | Errno::NOTDIR
+                | Errno::XDEV
+                | Errno::LOOP
+                | Errno::NAMETOOLONG
+                | Errno::NXIO
+                | Errno::NODEV
+                | Errno::INVAL
+                | Errno::ILSEQ,
+            ) => Miss::Missing,
+            _ => {
+                log::warn!("a file can't be read: {error}");
+                Miss::Failed
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The site: which reply belongs to which path.
+//!
+//! A site is a [`Directory`] or what is [built in](embedded), with the rules of its `_redirects` file and
+//! a [`Cache`] in front. It knows files and replies, and nothing of connections.
+
+pub mod cache;
+pub mod directory;
+pub mod embedded;
+pub mod rules;
+
+use crate::http::content::{Body, Bytes, Content, Reply};
+use crate::http::response::{self, Status};
+use crate::http::target::Target;
+use crate::limits;
+use crate::now::Now;
+use cache::{Cache, Content as Held, Entry};
+use directory::{Directory, Miss};
+use rules::Rules;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Where a reply for a missing path is looked for.
+const NOT_FOUND_PAGE: &[u8] = b"/404.html";
+
+/// Files that tell the server something and are not part of what it serves.
+const RULE_FILES: [&[u8]; 2] = [b"/_redirects", b"/_headers"];
+
+/// A site that can be asked for paths.
+#[derive(Debug)]
+pub struct Site {
+    /// `None` for the built-in site, all of which is in the cache from the start.
+    directory: Option<Directory>,
+    rules: Rules,
+    cache: Cache,
+    /// The last reply that was made rather than found.
+    made_fields: String,
+    made_body: Bytes,
+}
+
+impl Site {
+    /// The site that is part of the program.
+    pub fn built_in(now: &Now) -> io::Result<Site> {
+        let rules = Rules::parse(embedded::REDIRECTS).map_err(io::Error::other)?;
+        let mut site = Site::new(None, rules);
+        for (path, entry) in embedded::entries(now) {
+            site.cache.put(path.as_bytes(), entry);
+        }
+        Ok(site)
+    }
+
+    /// The files beneath `root`. Fails if that can't be opened or isn't a directory, or if its
+    /// `_redirects` has a mistake.
+    pub fn in_directory(root: &Path) -> io::Result<Site> {
+        let directory = Directory::open(root)?;
+        let rules = match directory.read_text(RULE_FILES[0], limits::RULES)? {
+            Some(text) => Rules::parse(&text).map_err(io::Error::other)?,
+            None => Rules::default(),
+        };
+        Ok(Site::new(Some(directory), rules))
+    }
+
+    fn new(directory: Option<Directory>, rules: Rules) -> Site {
+        let made_body = Bytes::Static(b"");
+        Site { directory, rules, cache: Cache::default(), made_fields: String::new(), made_body }
+    }
+
+    /// The cache entry for a path, as fresh as [`limits::FRESH`] says.
+    fn look_up(&mut self, path: &[u8], now: &Now) -> Result<usize, Miss> {
+        let remembered = self.cache.find(path, now);
+        if let Some(place) = remembered
+            && self.cache.is_fresh(place, now)
+        {
+            return Ok(place);
+        }
+        let Some(directory) = &self.directory else { return Err(Miss::Missing) };
+        let opened = match directory.find(path) {
+            Ok(opened) => opened,
+            Err(miss) => {
+                self.cache.forget(path);
+                return Err(miss);
+            }
+        };
+        if let Some(place) = remembered
+            && self.cache.confirm(place, &opened.stamp, now)
+        {
+            return Ok(place);
+        }
+        self.cache.forget(path);
+        let entry = Entry::read(opened, now).map_err(|error| Miss::of(&error))?;
+        Ok(self.cache.put(path, entry))
+    }
+
+    fn held(&self, place: usize, status: Status) -> Reply<'_> {
+        let entry = self.cache.at(place);
+        let body = match &entry.content {
+            Held::Bytes(bytes) => Body::Bytes(bytes),
+            Held::File(file, length) => Body::File(file, *length),
+        };
+        Reply { status, fields: &entry.fields, body }
+    }
+
+    fn made(&mut self, status: Status, further: &str) -> Reply<'_> {
+        let (fields, text) = response::plain_page(status);
+        self.made_fields = fields + further;
+        self.made_body = Bytes::Shared(Arc::from(text.into_bytes()));
+        Reply { status, fields: self.made_fields.as_bytes(), body: Body::Bytes(&self.made_body) }
+    }
+
+    fn redirect(&mut self, status: Status, location: &str) -> Reply<'_> {
+        self.made(status, &format!("Location: {location}\r\n"))
+    }
+}
+
+impl Content for Site {
+    fn find(&mut self, target: &Target, now: &Now) -> Reply<'_> {
+        if RULE_FILES.contains(&&*target.path) {
+            return self.missing(now);
+        }
+        match self.look_up(&target.path, now) {
+            Ok(place) => self.held(place, Status::OK),
+            Err(Miss::Directory) => self.redirect(Status::MOVED_PERMANENTLY, &target.location_of_directory()),
+            Err(Miss::Missing) => match self.rules.find(target) {
+                Some((status, location)) => self.redirect(status, &location),
+                None => self.missing(now),
+            },
+            Err(Miss::Forbidden) => self.made(Status::FORBIDDEN, ""),
+            Err(Miss::Unavailable) => self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n"),
+            Err(Miss::Failed) => self.made(Status::INTERNAL_SERVER_ERROR, ""),
+        }
+    }
+
+    fn missing(&mut self, now: &Now) -> Reply<'_> {
+        match self.look_up(NOT_FOUND_PAGE, now) {
+            Ok(place) => self.held(place, Status::NOT_FOUND),
+            Err(_) => self.made(Status::NOT_FOUND, ""),
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.cache.due()
+    }
+
+    fn tidy(&mut self, now: &Now) {
+        self.cache.tidy(now);
+    }
+}
