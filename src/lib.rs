@@ -17,10 +17,13 @@
 #![warn(missing_docs)]
 
 pub mod buffer;
+pub mod event_loop;
 pub mod http;
 pub mod limits;
 pub mod loop_guard;
 pub mod now;
+pub mod server;
 pub mod session;
 pub mod site;
+pub mod sys;
 pub mod uppercase;

@@ -1,2 +1,74 @@
-//! The program shoutd.
-fn main() {}
+//! The program shoutd: reads the command line, binds, says where it listens, and runs the loop.
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use clap::Parser;
+use cli::options::Options;
+use log::error;
+use shoutd::server::Server;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    start_log(options.log.as_deref());
+    let config = options.into_config();
+    let server = match Server::bind(&config) {
+        Ok(server) => server,
+        Err(error) => {
+            error!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = stop_on_signals(&server).and_then(|()| {
+        announce(&server);
+        server.run()
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// SIGTERM and SIGINT each write a byte to the server's bell: the first asks it to stop, the second ends
+/// it at once.
+fn stop_on_signals(server: &Server) -> io::Result<()> {
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::low_level::pipe::register(signal, server.stopper()?)?;
+    }
+    Ok(())
+}
+
+/// Scripts wait for the last of these lines. That nobody reads them is no reason not to serve.
+fn announce(server: &Server) {
+    let mut lines = String::new();
+    for (scheme, address) in server.listening() {
+        lines += &format!("listening on {scheme}://{address}\n");
+    }
+    lines += "ready\n";
+    let mut stdout = io::stdout();
+    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG.
+fn start_log(level: Option<&str>) {
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(log::LevelFilter::Info);
+    match level {
+        Some(level) => builder.parse_filters(level),
+        None => builder.parse_default_env(),
+    };
+    let start = Instant::now();
+    builder.format(move |out, record| {
+        let since = start.elapsed();
+        let (seconds, micros) = (since.as_secs(), since.subsec_micros());
+        let level = record.level().as_str().to_ascii_lowercase();
+        writeln!(out, "{seconds:3}.{micros:06} {level:5} {}", record.args())
+    });
+    builder.init();
+}

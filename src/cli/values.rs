@@ -1,0 +1,143 @@
+//! The values of options: addresses, durations, and what follows a TCP address.
+
+use shoutd::limits;
+use shoutd::session::upper::UpperOptions;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// Reads `IP:PORT`, `[IPv6]:PORT`, `:PORT` (every interface) or `PORT` (loopback).
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    let usage =
+        || "an address is IP:PORT, [IPv6]:PORT, :PORT (every interface) or PORT (loopback)".to_owned();
+    let port = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits {
+            return Err(usage());
+        }
+        text.parse::<u16>().map_err(|_| format!("{text} is no port: they go from 0 to 65535"))
+    };
+    match text.rsplit_once(':') {
+        None => Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), port(text)?).into()),
+        Some(("", after)) => Ok((IpAddr::V6(Ipv6Addr::UNSPECIFIED), port(after)?).into()),
+        Some((_, after)) => {
+            port(after)?;
+            text.parse().map_err(|_| usage())
+        }
+    }
+}
+
+/// Reads `500ms`, `5s`, `10m` or `1h`; a bare `0` needs no unit.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "" if number == "0" => 1,
+        _ => return Err("a duration is a number and a unit: 500ms, 5s, 10m".to_owned()),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| "a duration is a number and a unit: 500ms, 5s, 10m".to_owned())?;
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
+}
+
+/// Reads `ADDR[,OPTION=VALUE]…`.
+pub fn tcp_listener(text: &str) -> Result<(SocketAddr, UpperOptions), String> {
+    let mut parts = text.split(',');
+    let address = address(parts.next().unwrap_or_default())?;
+    let mut options = UpperOptions::default();
+    for part in parts {
+        let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is no OPTION=VALUE"))?;
+        let in_option = |error: String| format!("{name}: {error}");
+        match name {
+            "read" => options.read = count(value, limits::BUFFER as u64).map_err(in_option)? as usize,
+            "repeat" => options.repeat = count(value, u64::MAX).map_err(in_option)?,
+            "messages" => options.messages = Some(count(value, u64::MAX).map_err(in_option)?),
+            "delay" => options.delay = duration(value).map_err(in_option)?,
+            "idle" => options.idle = duration(value).map_err(in_option)?,
+            _ => {
+                return Err(format!(
+                    "{name:?} is no option of a listener; they are read, repeat, delay, messages and idle"
+                ));
+            }
+        }
+    }
+    Ok((address, options))
+}
+
+fn count(text: &str, most: u64) -> Result<u64, String> {
+    match text.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ if most == u64::MAX => Err("must be a number of at least 1".to_owned()),
+        _ => Err(format!("must be a number from 1 to {most}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (text, expected) in [
+            ("127.0.0.1:12000", "127.0.0.1:12000"),
+            ("[::1]:80", "[::1]:80"),
+            (":8080", "[::]:8080"),
+            ("8080", "127.0.0.1:8080"),
+            ("0", "127.0.0.1:0"),
+            ("0.0.0.0:65535", "0.0.0.0:65535"),
+        ] {
+            assert_eq!(address(text).map(|address| address.to_string()).as_deref(), Ok(expected));
+        }
+        for bad in
+            ["", ":", "localhost:80", "65536", ":65536", "1.2.3:80", "::1:80", "1.2.3.4:+5", "[::1]", "-1"]
+        {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (text, milliseconds) in
+            [("500ms", 500), ("5s", 5000), ("10m", 600_000), ("2h", 7_200_000), ("0", 0), ("0s", 0)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)));
+        }
+        for bad in
+            ["", "5", "s", "1.5s", "-1s", "5 s", "5d", "99999999999999999999s", "18446744073709551615m"]
+        {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn listeners_with_options() {
+        let (address, options) =
+            tcp_listener("127.0.0.1:12005,read=5,repeat=1000,delay=5s,messages=2,idle=0").unwrap();
+        assert_eq!(address.port(), 12005);
+        let expected = UpperOptions {
+            read: 5,
+            repeat: 1000,
+            delay: Duration::from_secs(5),
+            messages: Some(2),
+            idle: Duration::ZERO,
+        };
+        assert_eq!(options, expected);
+        assert_eq!(tcp_listener("12000").unwrap().1, UpperOptions::default());
+        for bad in [
+            "1,read=0",
+            "1,read=65537",
+            "1,repeat=0",
+            "1,messages=0",
+            "1,read",
+            "1,speed=3",
+            "1,",
+            "1,delay=5",
+            ",read=5",
+        ] {
+            assert!(tcp_listener(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! One connection: a socket, what the kernel said about it, and a session that says what it needs.
+//!
+//! Readiness is a latch. The kernel reports each change once (edge-triggered, epoll(7)), the latch
+//! remembers it, and a need is tried only while its latch is set. A refusal (WouldBlock) clears it; so
+//! does a short read or write, which says the same and saves the call that would be refused. But not
+//! where the peer has hung up: its last data and its FIN can be one event, and the end of file must still
+//! be fetched.
+
+use super::Verdict;
+use super::slots::Id;
+use crate::buffer::Desk;
+use crate::http::content::Content;
+use crate::limits;
+use crate::now::Now;
+use crate::session::{Need, Session};
+use log::{debug, trace};
+use mio::event::Event;
+use mio::net::TcpStream;
+use rustix::net::{RecvFlags, SendFlags};
+use socket2::SockRef;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::time::Duration;
+
+/// A guest of the event loop.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    session: Session,
+    latch: Latch,
+    corked: bool,
+}
+
+/// What the kernel has said and has not taken back.
+#[derive(Clone, Copy, Debug, Default)]
+struct Latch {
+    readable: bool,
+    writable: bool,
+    hung_up: bool,
+}
+
+impl Connection {
+    /// An accepted connection. Its latch is empty: registering it makes the kernel say what is.
+    pub fn new(stream: TcpStream, session: Session) -> Connection {
+        Connection { stream, session, latch: Latch::default(), corked: false }
+    }
+
+    /// Remembers what the kernel says. No system calls here.
+    pub fn note(&mut self, event: &Event) {
+        let broken = event.is_error() || event.is_write_closed();
+        self.latch.hung_up |= event.is_read_closed() || broken;
+        self.latch.readable |= event.is_readable() || self.latch.hung_up;
+        self.latch.writable |= event.is_writable() || broken;
+    }
+
+    /// The session, for its deadline and for telling it the time.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// The server is stopping.
+    pub fn stop(&mut self) {
+        self.session.stop(self.latch.readable);
+    }
+
+    /// The socket, to be registered and deregistered.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// Does what the session needs until it has to wait, its budget is spent, or it is over.
+    pub fn drive(&mut self, id: Id, desk: &mut Desk, now: &Now, site: &mut impl Content) -> Verdict {
+        self.session.sit(desk);
+        let mut budget = limits::TURN;
+        let verdict = loop {
+            match self.satisfy(id, budget, now, site) {
+                Ok(Some(moved)) => budget = budget.saturating_sub(moved),
+                Ok(None) => break Verdict::Done,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break Verdict::Wait,
+                Err(error) => {
+                    debug!("{id}: {error}");
+                    break Verdict::Done;
+                }
+            }
+            if budget == 0 {
+                trace!("{id}: budget spent");
+                break Verdict::Again;
+            }
+        };
+        self.session.rise(desk);
+        verdict
+    }
+
+    /// Does the one thing that is needed. Returns how many bytes it moved, or `None` if that was the end;
+    /// WouldBlock if it has to wait.
+    fn satisfy(
+        &mut self,
+        id: Id,
+        budget: usize,
+        now: &Now,
+        site: &mut impl Content,
+    ) -> io::Result<Option<usize>> {
+        let need = self.session.need();
+        let moved = match need {
+            Need::Read => {
+                let count = self.receive()?;
+                self.session.received(count, now, site);
+                count
+            }
+            Need::Write { more } => {
+                let count = self.send(more)?;
+                self.session.sent(count, now, site);
+                count
+            }
+            Need::SendFile { last } => {
+                let count = self.send_file(budget, last)?;
+                self.session.file_sent(count as u64, now, site);
+                count
+            }
+            Need::WaitUntil(_) => return Err(ErrorKind::WouldBlock.into()),
+            Need::Shutdown => {
+                // It fails where the peer has reset the connection; reading will tell.
+                let _ = self.stream.shutdown(Shutdown::Write);
+                self.session.shut(now);
+                0
+            }
+            Need::Close => return Ok(None),
+            Need::Abort => {
+                // With a linger time of zero, close(2) sends a reset and frees what is unsent.
+                let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+                return Ok(None);
+            }
+        };
+        trace!("{id}: {need:?}: {moved}");
+        Ok(Some(moved))
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        check(self.latch.readable)?;
+        let room = self.session.room();
+        let asked = room.len();
+        let result = rustix::net::recv(&self.stream, room, RecvFlags::empty()).map(|(count, _)| count);
+        let short = result.is_ok_and(|count| count < asked);
+        settle(&mut self.latch.readable, short && !self.latch.hung_up, result)
+    }
+
+    fn send(&mut self, more: bool) -> io::Result<usize> {
+        check(self.latch.writable)?;
+        let unsent = self.session.unsent();
+        let flags = if more { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
+        let result = rustix::net::send(&self.stream, unsent, flags);
+        let short = result.is_ok_and(|count| count < unsent.len());
+        settle(&mut self.latch.writable, short, result)
+    }
+
+    /// Sends part of a file. A short count leaves the latch alone: the socket may be full, or the file may
+    /// have become shorter, and only asking again tells.
+    fn send_file(&mut self, budget: usize, last: bool) -> io::Result<usize> {
+        check(self.latch.writable)?;
+        if last && !self.corked {
+            // sendfile(2) has no MSG_MORE, so the cork holds the last segment back for the FIN.
+            self.corked = SockRef::from(&self.stream).set_tcp_cork(true).is_ok();
+        }
+        let Some((file, offset, length)) = self.session.file() else { return Ok(0) };
+        let most = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
+        let mut offset = offset;
+        let result = rustix::fs::sendfile(&self.stream, file, Some(&mut offset), most);
+        settle(&mut self.latch.writable, false, result)
+    }
+}
+
+/// Whether it is worth trying.
+fn check(latch: bool) -> io::Result<()> {
+    if latch { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
+}
+
+/// Clears the latch if the call was refused, or did all there was to do.
+fn settle(latch: &mut bool, dry: bool, result: rustix::io::Result<usize>) -> io::Result<usize> {
+    let result = result.map_err(io::Error::from);
+    let refused = matches!(&result, Err(error) if error.kind() == ErrorKind::WouldBlock);
+    if refused || dry {
+        *latch = false;
+    }
+    result
+}

@@ -1,0 +1,349 @@
+//! The heart: one thread, one poll, everybody served in turn.
+//!
+//! [`EventLoop::run`] is all of it. A turn has three parts: ask the kernel who is ready and only take
+//! note of it; give everybody in the queue one lap, each with a budget; look after those whose time has
+//! come. Listeners and UDP sockets stand in the same queue as connections, so none of them can starve
+//! the others. Nothing here knows what the bytes mean.
+
+pub mod clock;
+pub mod connection;
+pub mod listener;
+pub mod slots;
+pub mod timers;
+pub mod udp;
+
+use crate::buffer::Desk;
+use crate::http::content::Content;
+use crate::limits;
+use crate::now::Now;
+use connection::Connection;
+use listener::{Accepted, Door, Listener};
+use log::{debug, info, trace, warn};
+use mio::event::{Event, Source};
+use mio::net::UnixStream;
+use mio::{Events, Interest, Poll};
+use slots::{Id, Slots};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use timers::{Hint, Timers};
+use udp::Udp;
+
+/// What came of driving a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its latch is dry: an event or its timer will come.
+    Wait,
+    /// Its budget is spent: it goes to the end of the queue.
+    Again,
+    /// It is over.
+    Done,
+}
+
+/// The loop, its guests, and what it lends to them.
+pub struct EventLoop<C> {
+    poll: Poll,
+    guests: Slots<Guest>,
+    queue: VecDeque<Id>,
+    timers: Timers,
+    door: Door,
+    desk: Desk,
+    site: C,
+    drain: Duration,
+    /// When to stop waiting for replies under way; set by the first request to stop.
+    stopping: Option<Instant>,
+    stopped: bool,
+}
+
+struct Guest {
+    what: What,
+    queued: bool,
+    hint: Hint,
+}
+
+enum What {
+    Connection(Connection),
+    Listener(Box<Listener>),
+    Udp(Box<Udp>),
+    /// Bytes in it mean: stop.
+    Bell(UnixStream),
+}
+
+impl<C: Content> EventLoop<C> {
+    /// A loop without guests. At most `max_connections` are let in at once, and after a request to stop
+    /// replies under way have `drain` to finish.
+    pub fn new(site: C, max_connections: usize, drain: Duration) -> io::Result<EventLoop<C>> {
+        Ok(EventLoop {
+            poll: Poll::new()?,
+            guests: Slots::new(),
+            queue: VecDeque::new(),
+            timers: Timers::default(),
+            door: Door::new(max_connections.min(slots::MOST / 2)),
+            desk: Desk::new(),
+            site,
+            drain,
+            stopping: None,
+            stopped: false,
+        })
+    }
+
+    /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(limits::EVENTS);
+        loop {
+            self.wait(&mut events)?;
+            let now = clock::read();
+            for event in &events {
+                self.note(event);
+            }
+            for _ in 0..self.queue.len() {
+                let Some(id) = self.queue.pop_front() else { break };
+                match self.drive(id, &now) {
+                    Verdict::Wait => {}
+                    Verdict::Again => self.enqueue(id),
+                    Verdict::Done => self.close(id),
+                }
+            }
+            while let Some(id) = self.timers.due(now.instant) {
+                self.expire(id, &now);
+            }
+            self.site.tidy(&now);
+            if self.is_over(&now) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds a listener.
+    pub fn add_listener(&mut self, listener: Listener) -> io::Result<()> {
+        self.seat(What::Listener(Box::new(listener)), Interest::READABLE).map(drop)
+    }
+
+    /// Adds a UDP socket.
+    pub fn add_udp(&mut self, udp: Udp) -> io::Result<()> {
+        self.seat(What::Udp(Box::new(udp)), Interest::READABLE | Interest::WRITABLE).map(drop)
+    }
+
+    /// Adds a stream whose first byte asks the loop to stop, and whose second ends it at once.
+    pub fn add_bell(&mut self, bell: UnixStream) -> io::Result<()> {
+        self.seat(What::Bell(bell), Interest::READABLE).map(drop)
+    }
+
+    /// Waits for events: not at all while somebody is queued, else until the next timer.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let timeout = if self.queue.is_empty() {
+            let next = [self.timers.next(), self.site.due(), self.stopping].into_iter().flatten().min();
+            next.map(|next| next.saturating_duration_since(Instant::now()))
+        } else {
+            Some(Duration::ZERO)
+        };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
+            result => result?,
+        }
+        Ok(())
+    }
+
+    /// Latches what the kernel said of somebody and puts them in the queue. No I/O, and nobody comes or
+    /// goes here.
+    fn note(&mut self, event: &Event) {
+        let id = Id::from(event.token());
+        let Some(guest) = self.guests.get(id) else {
+            trace!("{id}: an event for somebody who has left");
+            return;
+        };
+        trace!(
+            "{id}: ready:{}{}{}",
+            if event.is_readable() { " readable" } else { "" },
+            if event.is_writable() { " writable" } else { "" },
+            if event.is_read_closed() { " hung up" } else { "" }
+        );
+        match &mut guest.what {
+            What::Connection(connection) => connection.note(event),
+            What::Listener(listener) => listener.ready = true,
+            What::Udp(udp) => udp.note(event),
+            What::Bell(_) => {}
+        }
+        self.enqueue(id);
+    }
+
+    /// Puts somebody at the end of the queue, once.
+    fn enqueue(&mut self, id: Id) {
+        if let Some(guest) = self.guests.get(id)
+            && !guest.queued
+        {
+            guest.queued = true;
+            self.queue.push_back(id);
+        }
+    }
+
+    /// One guest's turn.
+    fn drive(&mut self, id: Id, now: &Now) -> Verdict {
+        let Some(guest) = self.guests.get(id) else { return Verdict::Wait };
+        guest.queued = false;
+        match &mut guest.what {
+            What::Connection(connection) => {
+                let verdict = connection.drive(id, &mut self.desk, now, &mut self.site);
+                self.timers.look_at(id, &mut guest.hint, connection.session().deadline());
+                verdict
+            }
+            What::Udp(udp) => udp.drive(id, now),
+            What::Listener(_) => self.accept(id, now),
+            What::Bell(_) => self.ring(id, now),
+        }
+    }
+
+    /// Somebody's hint has come. Their deadline may have moved since; if it has not, they are told.
+    fn expire(&mut self, id: Id, now: &Now) {
+        let Some(guest) = self.guests.get(id) else { return };
+        guest.hint = None;
+        match &mut guest.what {
+            What::Connection(connection) => {
+                let session = connection.session();
+                if session.deadline().is_some_and(|deadline| deadline <= now.instant) {
+                    trace!("{id}: time is up");
+                    session.expired(now);
+                    self.enqueue(id);
+                } else {
+                    self.timers.look_at(id, &mut guest.hint, session.deadline());
+                }
+            }
+            What::Listener(listener) => {
+                listener.paused_until = None;
+                self.enqueue(id);
+            }
+            What::Udp(_) | What::Bell(_) => {}
+        }
+    }
+
+    /// Lets connections in, as many as the budget and the door allow.
+    fn accept(&mut self, id: Id, now: &Now) -> Verdict {
+        for _ in 0..limits::ACCEPTS {
+            let Some(Guest { what: What::Listener(listener), hint, .. }) = self.guests.get(id) else {
+                return Verdict::Wait;
+            };
+            if !listener.ready || listener.paused_until.is_some() {
+                return Verdict::Wait;
+            }
+            let accepted = if self.door.is_full() {
+                Accepted::Exhausted(io::Error::other("that is the limit (--max-connections)"))
+            } else {
+                listener.accept()
+            };
+            match accepted {
+                Accepted::Nobody => return Verdict::Wait,
+                Accepted::Exhausted(why) => {
+                    let until = now.instant + limits::ACCEPT_PAUSE;
+                    listener.paused_until = Some(until);
+                    self.timers.look_at(id, hint, Some(until));
+                    self.door.wait(id, &why);
+                    return Verdict::Wait;
+                }
+                Accepted::Stream(stream, peer) => {
+                    let connection = Connection::new(stream, listener.service.session(now));
+                    self.admit(connection, peer);
+                }
+            }
+        }
+        Verdict::Again
+    }
+
+    fn admit(&mut self, connection: Connection, peer: SocketAddr) {
+        match self.seat(What::Connection(connection), Interest::READABLE | Interest::WRITABLE) {
+            Ok(id) => {
+                debug!("{id}: connection from {peer}");
+                self.door.enter();
+                // Its first deadline counts from now, even if the kernel never says a word of it.
+                self.enqueue(id);
+            }
+            Err(error) => warn!("the connection from {peer} can't be polled: {error}"),
+        }
+    }
+
+    /// Seats and registers a guest, for all that it will ever want to know. Nothing is registered twice.
+    fn seat(&mut self, what: What, interest: Interest) -> io::Result<Id> {
+        let id = self.guests.seat(Guest { what, queued: false, hint: None });
+        let registered = match self.guests.get(id) {
+            Some(guest) => guest.what.source().register(self.poll.registry(), id.into(), interest),
+            None => Ok(()),
+        };
+        if let Err(error) = registered {
+            self.guests.leave(id);
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    /// The only exit. Dropping the socket closes it, which also takes it out of the poll.
+    fn close(&mut self, id: Id) {
+        let Some(mut guest) = self.guests.leave(id) else { return };
+        self.timers.forget(id, &mut guest.hint);
+        if let What::Connection(_) = guest.what {
+            debug!("{id}: closed");
+            if let Some(waiting) = self.door.leave() {
+                self.resume(waiting);
+            }
+        }
+    }
+
+    /// A place is free: a listener that waits for one may go on.
+    fn resume(&mut self, listener: Id) {
+        if let Some(Guest { what: What::Listener(listener), .. }) = self.guests.get(listener) {
+            listener.paused_until = None;
+        }
+        self.enqueue(listener);
+    }
+
+    /// Reads the bell. The first ring stops the loop gently, the second at once.
+    fn ring(&mut self, id: Id, now: &Now) -> Verdict {
+        let Some(Guest { what: What::Bell(bell), .. }) = self.guests.get(id) else { return Verdict::Wait };
+        // What matters is one or more than one, so what doesn't fit here can be left unread.
+        let mut rings = [0; 16];
+        match bell.read(&mut rings) {
+            Ok(0) => return Verdict::Done,
+            Ok(count) => (0..count).for_each(|_| self.stop(now)),
+            Err(_) => return Verdict::Wait,
+        }
+        Verdict::Again
+    }
+
+    fn stop(&mut self, now: &Now) {
+        if self.stopping.is_some() {
+            self.stopped = true;
+            return;
+        }
+        info!("stopping: {} connections are open", self.door.inside);
+        self.stopping = Some(now.instant + self.drain);
+        for id in self.guests.ids() {
+            let Some(guest) = self.guests.get(id) else { continue };
+            match &mut guest.what {
+                What::Connection(connection) => {
+                    connection.stop();
+                    self.enqueue(id);
+                }
+                What::Listener(_) | What::Udp(_) => self.close(id),
+                What::Bell(_) => {}
+            }
+        }
+    }
+
+    fn is_over(&self, now: &Now) -> bool {
+        let Some(deadline) = self.stopping else { return false };
+        if now.instant >= deadline && self.door.inside > 0 {
+            warn!("{} connections did not finish in time", self.door.inside);
+        }
+        self.stopped || self.door.inside == 0 || now.instant >= deadline
+    }
+}
+
+impl What {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            What::Connection(connection) => connection.stream(),
+            What::Listener(listener) => &mut listener.socket,
+            What::Udp(udp) => udp.socket(),
+            What::Bell(bell) => bell,
+        }
+    }
+}
