@@ -27,6 +27,9 @@ pub const BACKLOG: i32 = 4096;
 /// How long accepting pauses when descriptors or places have run out, unless a connection closes first.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often at most the log is told that accepting pauses: an attack must not fill the disk.
+pub const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
+
 /// Descriptors left aside from the default connection cap: listeners, the poller, logs, open files.
 pub const SPARE_DESCRIPTORS: usize = 64;
 

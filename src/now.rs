@@ -3,8 +3,8 @@
 //! Nothing below the event loop asks what time it is: the loop reads the clock once a turn and passes it
 //! on, so a session can be tested at any time of one's choosing, and a busy turn costs one reading.
 
-use crate::http::date::Date;
-use std::time::{Instant, SystemTime};
+use std::io::Write;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The time, as everything in one turn of the loop sees it.
 #[derive(Clone, Debug)]
@@ -21,5 +21,52 @@ impl Now {
     /// The time that these two clocks show.
     pub fn new(instant: Instant, wall: SystemTime) -> Now {
         Now { instant, wall, date: Date::new(wall) }
+    }
+}
+
+/// The last second that the format can show, 9999-12-31 23:59:59.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// A date as HTTP writes it, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7), in its 29 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date([u8; 29]);
+
+impl Date {
+    /// The second that `time` is in. What lies before 1970 or after 9999 (a file may carry any time)
+    /// becomes the nearest date that can be written.
+    pub fn new(time: SystemTime) -> Date {
+        let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()).min(LAST_SECOND);
+        let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(seconds));
+        let mut bytes = [b' '; 29];
+        let written = write!(&mut bytes[..], "{date}");
+        debug_assert!(written.is_ok(), "a date is always 29 bytes");
+        Date(bytes)
+    }
+
+    /// Its bytes, for a field value.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(seconds: u64) -> String {
+        String::from_utf8(Date::new(UNIX_EPOCH + Duration::from_secs(seconds)).as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn dates_read_as_the_rfc_writes_them() {
+        assert_eq!(text(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(text(951_782_400), "Tue, 29 Feb 2000 00:00:00 GMT");
+    }
+
+    #[test]
+    fn times_that_cannot_be_written_are_clamped() {
+        assert_eq!(text(u64::MAX / 4), "Fri, 31 Dec 9999 23:59:59 GMT");
+        let early = Date::new(UNIX_EPOCH - Duration::from_secs(86_400));
+        assert_eq!(early.as_bytes(), b"Thu, 01 Jan 1970 00:00:00 GMT");
     }
 }

@@ -1,6 +1,5 @@
-//! A listening socket, the service that its connections get, and the door that they come in by.
+//! A listening socket, and the service that its connections get.
 
-use super::slots::Id;
 use crate::now::Now;
 use crate::session::Session;
 use crate::session::http::{Http, HttpOptions};
@@ -82,52 +81,4 @@ impl Listener {
 fn is_shortage(error: &io::Error) -> bool {
     let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|error| shortages.contains(&error))
-}
-
-/// Lets connections in while there are places.
-#[derive(Debug)]
-pub struct Door {
-    /// Connections inside.
-    pub inside: usize,
-    /// How many may be.
-    pub most: usize,
-    /// Listeners that wait for a place.
-    waiting: Vec<Id>,
-    /// Whether a shortage has been reported and not been over since.
-    complained: bool,
-}
-
-impl Door {
-    /// A door for at most so many connections at once.
-    pub fn new(most: usize) -> Door {
-        Door { inside: 0, most, waiting: Vec::new(), complained: false }
-    }
-
-    /// Whether all places are taken.
-    pub fn is_full(&self) -> bool {
-        self.inside >= self.most
-    }
-
-    /// A listener has to wait until somebody leaves. Says so in the log once.
-    pub fn wait(&mut self, listener: Id, why: &dyn std::fmt::Display) {
-        if !self.complained {
-            log::warn!("accepting pauses with {} connections: {why}", self.inside);
-            self.complained = true;
-        }
-        if !self.waiting.contains(&listener) {
-            self.waiting.push(listener);
-        }
-    }
-
-    /// Somebody came in.
-    pub fn enter(&mut self) {
-        self.inside += 1;
-        self.complained &= self.is_full();
-    }
-
-    /// Somebody left: returns a listener that has waited for that.
-    pub fn leave(&mut self) -> Option<Id> {
-        self.inside -= 1;
-        self.waiting.pop()
-    }
 }

@@ -7,8 +7,10 @@
 
 pub mod clock;
 pub mod connection;
+pub mod door;
 pub mod listener;
 pub mod slots;
+mod stopping;
 pub mod timers;
 pub mod udp;
 
@@ -17,15 +19,15 @@ use crate::http::content::Content;
 use crate::limits;
 use crate::now::Now;
 use connection::Connection;
-use listener::{Accepted, Door, Listener};
-use log::{debug, info, trace, warn};
+use door::Door;
+use listener::Listener;
+use log::{debug, trace};
 use mio::event::{Event, Source};
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll};
 use slots::{Id, Slots};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 use timers::{Hint, Timers};
 use udp::Udp;
@@ -185,7 +187,9 @@ impl<C: Content> EventLoop<C> {
         match &mut guest.what {
             What::Connection(connection) => {
                 let verdict = connection.drive(id, &mut self.desk, now, &mut self.site);
-                self.timers.look_at(id, &mut guest.hint, connection.session().deadline());
+                if verdict != Verdict::Done {
+                    self.timers.look_at(id, &mut guest.hint, connection.session().deadline());
+                }
                 verdict
             }
             What::Udp(udp) => udp.drive(id, now),
@@ -217,50 +221,6 @@ impl<C: Content> EventLoop<C> {
         }
     }
 
-    /// Lets connections in, as many as the budget and the door allow.
-    fn accept(&mut self, id: Id, now: &Now) -> Verdict {
-        for _ in 0..limits::ACCEPTS {
-            let Some(Guest { what: What::Listener(listener), hint, .. }) = self.guests.get(id) else {
-                return Verdict::Wait;
-            };
-            if !listener.ready || listener.paused_until.is_some() {
-                return Verdict::Wait;
-            }
-            let accepted = if self.door.is_full() {
-                Accepted::Exhausted(io::Error::other("that is the limit (--max-connections)"))
-            } else {
-                listener.accept()
-            };
-            match accepted {
-                Accepted::Nobody => return Verdict::Wait,
-                Accepted::Exhausted(why) => {
-                    let until = now.instant + limits::ACCEPT_PAUSE;
-                    listener.paused_until = Some(until);
-                    self.timers.look_at(id, hint, Some(until));
-                    self.door.wait(id, &why);
-                    return Verdict::Wait;
-                }
-                Accepted::Stream(stream, peer) => {
-                    let connection = Connection::new(stream, listener.service.session(now));
-                    self.admit(connection, peer);
-                }
-            }
-        }
-        Verdict::Again
-    }
-
-    fn admit(&mut self, connection: Connection, peer: SocketAddr) {
-        match self.seat(What::Connection(connection), Interest::READABLE | Interest::WRITABLE) {
-            Ok(id) => {
-                debug!("{id}: connection from {peer}");
-                self.door.enter();
-                // Its first deadline counts from now, even if the kernel never says a word of it.
-                self.enqueue(id);
-            }
-            Err(error) => warn!("the connection from {peer} can't be polled: {error}"),
-        }
-    }
-
     /// Seats and registers a guest, for all that it will ever want to know. Nothing is registered twice.
     fn seat(&mut self, what: What, interest: Interest) -> io::Result<Id> {
         let id = self.guests.seat(Guest { what, queued: false, hint: None });
@@ -285,55 +245,6 @@ impl<C: Content> EventLoop<C> {
                 self.resume(waiting);
             }
         }
-    }
-
-    /// A place is free: a listener that waits for one may go on.
-    fn resume(&mut self, listener: Id) {
-        if let Some(Guest { what: What::Listener(listener), .. }) = self.guests.get(listener) {
-            listener.paused_until = None;
-        }
-        self.enqueue(listener);
-    }
-
-    /// Reads the bell. The first ring stops the loop gently, the second at once.
-    fn ring(&mut self, id: Id, now: &Now) -> Verdict {
-        let Some(Guest { what: What::Bell(bell), .. }) = self.guests.get(id) else { return Verdict::Wait };
-        // What matters is one or more than one, so what doesn't fit here can be left unread.
-        let mut rings = [0; 16];
-        match bell.read(&mut rings) {
-            Ok(0) => return Verdict::Done,
-            Ok(count) => (0..count).for_each(|_| self.stop(now)),
-            Err(_) => return Verdict::Wait,
-        }
-        Verdict::Again
-    }
-
-    fn stop(&mut self, now: &Now) {
-        if self.stopping.is_some() {
-            self.stopped = true;
-            return;
-        }
-        info!("stopping: {} connections are open", self.door.inside);
-        self.stopping = Some(now.instant + self.drain);
-        for id in self.guests.ids() {
-            let Some(guest) = self.guests.get(id) else { continue };
-            match &mut guest.what {
-                What::Connection(connection) => {
-                    connection.stop();
-                    self.enqueue(id);
-                }
-                What::Listener(_) | What::Udp(_) => self.close(id),
-                What::Bell(_) => {}
-            }
-        }
-    }
-
-    fn is_over(&self, now: &Now) -> bool {
-        let Some(deadline) = self.stopping else { return false };
-        if now.instant >= deadline && self.door.inside > 0 {
-            warn!("{} connections did not finish in time", self.door.inside);
-        }
-        self.stopped || self.door.inside == 0 || now.instant >= deadline
     }
 }
 

@@ -6,7 +6,6 @@
 //! answer's head. [`content`] is what a site has to be able to do.
 
 pub mod content;
-pub mod date;
 pub mod head;
 pub mod mime;
 pub mod request;

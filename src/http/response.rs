@@ -1,7 +1,7 @@
 //! Response heads (RFC 9112 section 4).
 
 use crate::buffer::Buffer;
-use crate::http::date::Date;
+use crate::now::Date;
 
 /// A status code that this server sends, with its reason (RFC 9110 section 15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

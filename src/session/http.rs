@@ -6,13 +6,13 @@
 //! request is looked at when that body is out.
 
 use super::ending::Ending;
+use super::exchange::{Exchange, Following};
 use super::{Need, after};
 use crate::buffer::{Buffer, Desk};
-use crate::http::content::{Body, Bytes, Content, Reply};
+use crate::http::content::Content;
 use crate::http::head::{self, Scan};
-use crate::http::request::{self, Framing, Method, Request};
+use crate::http::request::{self, Framing, Method};
 use crate::http::response::{self, Connection, Status};
-use crate::http::target::{Refused, Target};
 use crate::limits;
 use crate::now::Now;
 use log::debug;
@@ -57,13 +57,6 @@ enum State {
     Reading,
     Replying,
     Ending(Ending),
-}
-
-#[derive(Debug)]
-enum Following {
-    Nothing,
-    Bytes { bytes: Bytes, at: usize },
-    File { file: Arc<File>, at: u64, end: u64 },
 }
 
 impl Http {
@@ -130,6 +123,8 @@ impl Http {
             return;
         }
         self.input.filled_by(count);
+        // Whatever it is: even the empty lines that are ignored must not extend the time for a head.
+        self.begin(now);
         self.advance(now, site);
     }
 
@@ -247,12 +242,18 @@ impl Http {
             return;
         }
         self.state = State::Reading;
-        let beginning = !self.input.is_empty() || self.skip > 0;
-        if beginning && !self.begun {
-            self.begun = true;
-            self.deadline = now.instant + limits::HEAD_TIME;
+        if !self.input.is_empty() || self.skip > 0 {
+            self.begin(now);
         } else if !self.begun {
             self.deadline = after(now.instant, self.options.keep_alive);
+        }
+    }
+
+    /// Something of a request is here: it has a fixed time to be complete.
+    fn begin(&mut self, now: &Now) {
+        if !self.begun {
+            self.begun = true;
+            self.deadline = now.instant + limits::HEAD_TIME;
         }
     }
 
@@ -317,75 +318,5 @@ impl Http {
     }
 }
 
-/// What it takes to answer one request.
-struct Exchange<'a> {
-    output: &'a mut Buffer,
-    following: &'a mut Following,
-    with_body: bool,
-    minor: u8,
-    keep_alive: bool,
-    close_on_error: bool,
-}
-
-impl Exchange<'_> {
-    /// Writes the reply, and says whether the connection is kept after it; `None` where there was no
-    /// room for it.
-    fn answer(self, request: &Request, now: &Now, site: &mut impl Content) -> Option<bool> {
-        match request.method {
-            Method::NotAllowed => return self.plain(Status::METHOD_NOT_ALLOWED, "Allow: GET, HEAD\r\n", now),
-            Method::Unknown => return self.plain(Status::NOT_IMPLEMENTED, "", now),
-            Method::Get | Method::Head => {}
-        }
-        if let Framing::Length(length) = request.body
-            && length > limits::BODY
-        {
-            return self.plain(Status::CONTENT_TOO_LARGE, "", now);
-        }
-        match Target::parse(request.target) {
-            Ok(target) => self.reply(site.find(&target, now), now),
-            Err(Refused::Hidden) => self.reply(site.missing(now), now),
-            Err(Refused::Malformed) => self.plain(Status::BAD_REQUEST, "", now),
-        }
-    }
-
-    fn plain(self, status: Status, further: &str, now: &Now) -> Option<bool> {
-        let (fields, text) = response::plain_page(status);
-        let body = Bytes::Shared(Arc::from(text.into_bytes()));
-        self.reply(Reply { status, fields: (fields + further).as_bytes(), body: Body::Bytes(&body) }, now)
-    }
-
-    fn reply(self, reply: Reply, now: &Now) -> Option<bool> {
-        let kept = self.keep_alive && !(self.close_on_error && reply.status.code >= 300);
-        let connection = match (kept, self.minor) {
-            (false, _) => Connection::Close,
-            (true, 0) => Connection::KeepAlive,
-            (true, _) => Connection::Persistent,
-        };
-        let head = |output: &mut Buffer, body: usize| {
-            response::put_head(output, reply.status, &now.date, reply.fields, connection, body)
-        };
-        match reply.body {
-            _ if !self.with_body => head(self.output, 0).then_some(kept),
-            Body::Bytes(bytes) => {
-                let content = bytes.as_ref();
-                if head(self.output, content.len()) {
-                    self.output.put(content);
-                } else if self.output.is_empty() && head(self.output, 0) {
-                    *self.following = Following::Bytes { bytes: bytes.clone(), at: 0 };
-                } else {
-                    return None;
-                }
-                Some(kept)
-            }
-            Body::File(file, length) => {
-                if !head(self.output, 0) {
-                    return None;
-                }
-                if length > 0 {
-                    *self.following = Following::File { file: file.clone(), at: 0, end: length };
-                }
-                Some(kept)
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

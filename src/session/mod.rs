@@ -9,6 +9,7 @@
 //! and a peer that doesn't take its replies can't make the server collect them.
 
 pub mod ending;
+pub mod exchange;
 pub mod http;
 pub mod upper;
 

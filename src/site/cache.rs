@@ -6,11 +6,10 @@
 
 use super::directory::{Opened, Stamp};
 use crate::http::content::Bytes;
-use crate::http::date::Date;
 use crate::http::mime::content_type;
 use crate::http::response::entity_fields;
 use crate::limits;
-use crate::now::Now;
+use crate::now::{Date, Now};
 use slab::Slab;
 use std::collections::HashMap;
 use std::fs::File;

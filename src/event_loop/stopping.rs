@@ -1,0 +1,52 @@
+//! How the loop ends: first gently, then at once.
+
+use super::slots::Id;
+use super::{EventLoop, Guest, Verdict, What};
+use crate::http::content::Content;
+use crate::now::Now;
+use log::{info, warn};
+use std::io::Read;
+
+impl<C: Content> EventLoop<C> {
+    /// Reads the bell. The first ring stops the loop gently, the second at once.
+    pub(super) fn ring(&mut self, id: Id, now: &Now) -> Verdict {
+        let Some(Guest { what: What::Bell(bell), .. }) = self.guests.get(id) else { return Verdict::Wait };
+        // What matters is one or more than one, so what doesn't fit here can be left unread.
+        let mut rings = [0; 16];
+        match bell.read(&mut rings) {
+            Ok(0) => return Verdict::Done,
+            Ok(count) => (0..count).for_each(|_| self.stop(now)),
+            Err(_) => return Verdict::Wait,
+        }
+        Verdict::Again
+    }
+
+    fn stop(&mut self, now: &Now) {
+        if self.stopping.is_some() {
+            self.stopped = true;
+            return;
+        }
+        info!("stopping: {} connections are open", self.door.inside);
+        self.stopping = Some(now.instant + self.drain);
+        for id in self.guests.ids() {
+            let Some(guest) = self.guests.get(id) else { continue };
+            match &mut guest.what {
+                What::Connection(connection) => {
+                    connection.stop();
+                    self.enqueue(id);
+                }
+                What::Listener(_) | What::Udp(_) => self.close(id),
+                What::Bell(_) => {}
+            }
+        }
+    }
+
+    /// Whether there is nothing left to wait for.
+    pub(super) fn is_over(&self, now: &Now) -> bool {
+        let Some(deadline) = self.stopping else { return false };
+        if now.instant >= deadline && self.door.inside > 0 {
+            warn!("{} connections did not finish in time", self.door.inside);
+        }
+        self.stopped || self.door.inside == 0 || now.instant >= deadline
+    }
+}

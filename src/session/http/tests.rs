@@ -1,0 +1,273 @@
+//! The HTTP session, driven by hand: any site, a socket of any size, and any time.
+
+use super::*;
+use crate::http::content::{Body, Bytes, Reply};
+use crate::http::target::Target;
+use std::time::SystemTime;
+
+/// A site of three files: `/small`, `/large` (more than the output buffer holds) and `/file`.
+struct Invented {
+    small: Bytes,
+    large: Bytes,
+    file: Arc<File>,
+}
+
+const LARGE: usize = limits::BUFFER + 1000;
+const FILE: u64 = 1_000_000;
+
+impl Content for Invented {
+    fn find(&mut self, target: &Target, now: &Now) -> Reply<'_> {
+        let found = |fields, body| Reply { status: Status::OK, fields, body };
+        match &*target.path {
+            b"/small" => found(b"Content-Length: 5\r\n", Body::Bytes(&self.small)),
+            b"/large" => found(b"Content-Length: 66536\r\n", Body::Bytes(&self.large)),
+            b"/file" => found(b"Content-Length: 1000000\r\n", Body::File(&self.file, FILE)),
+            _ => self.missing(now),
+        }
+    }
+
+    fn missing(&mut self, _now: &Now) -> Reply<'_> {
+        Reply { status: Status::NOT_FOUND, fields: b"Content-Length: 5\r\n", body: Body::Bytes(&self.small) }
+    }
+}
+
+struct Driven {
+    session: Http,
+    desk: Desk,
+    site: Invented,
+    now: Now,
+}
+
+impl Driven {
+    fn new(options: HttpOptions) -> Driven {
+        let now = Now::new(Instant::now(), SystemTime::now());
+        let site = Invented {
+            small: Bytes::Static(b"small"),
+            large: Bytes::Shared(vec![b'L'; LARGE].into()),
+            file: Arc::new(File::open("/dev/null").expect("a file to hold; nobody reads it")),
+        };
+        Driven { session: Http::new(Arc::new(options), &now), desk: Desk::new(), site, now }
+    }
+
+    fn usual() -> Driven {
+        Driven::new(HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: false })
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.session.sit(&mut self.desk);
+        self.session.room()[..bytes.len()].copy_from_slice(bytes);
+        self.session.received(bytes.len(), &self.now, &mut self.site);
+        self.session.rise(&mut self.desk);
+    }
+
+    /// Does what is needed to send, `most` bytes at a time; a file is sent as so many `F`.
+    fn send_all(&mut self, most: usize) -> String {
+        let mut sent = Vec::new();
+        loop {
+            self.session.sit(&mut self.desk);
+            match self.session.need() {
+                Need::Write { .. } => {
+                    let unsent = self.session.unsent();
+                    let count = unsent.len().min(most);
+                    assert!(count > 0, "a need to write nothing");
+                    sent.extend_from_slice(&unsent[..count]);
+                    self.session.sent(count, &self.now, &mut self.site);
+                }
+                Need::SendFile { .. } => {
+                    let (_, _, left) = self.session.file().expect("a file");
+                    let count = left.min(most as u64);
+                    sent.resize(sent.len() + count as usize, b'F');
+                    self.session.file_sent(count, &self.now, &mut self.site);
+                }
+                _ => break,
+            }
+            self.session.rise(&mut self.desk);
+        }
+        self.session.rise(&mut self.desk);
+        String::from_utf8(sent).expect("replies in ASCII")
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.instant += time;
+        assert!(self.session.deadline().is_some_and(|deadline| deadline <= self.now.instant), "too early");
+        self.session.expired(&self.now);
+    }
+}
+
+fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
+fn statuses(replies: &str) -> Vec<&str> {
+    replies.split("HTTP/1.1 ").skip(1).map(|reply| &reply[..3]).collect()
+}
+
+#[test]
+fn a_pipeline_is_answered_in_one_batch() {
+    let mut driven = Driven::usual();
+    driven.receive(request("/small").repeat(3).as_bytes());
+    assert_eq!(driven.session.need(), Need::Write { more: false });
+    let replies = driven.send_all(usize::MAX);
+    assert_eq!(statuses(&replies), ["200", "200", "200"]);
+    assert_eq!(driven.session.need(), Need::Read);
+}
+
+#[test]
+fn large_bodies_keep_their_place_in_a_pipeline() {
+    let pipeline = ["/small", "/file", "/large", "/small", "/file", "/nope"].map(request).concat();
+    for most in [1000, 4096, usize::MAX] {
+        let mut driven = Driven::usual();
+        driven.receive(pipeline.as_bytes());
+        let replies = driven.send_all(most);
+        assert_eq!(statuses(&replies), ["200", "200", "200", "200", "200", "404"]);
+        assert_eq!(replies.matches('F').count() as u64, 2 * FILE + 1, "with that of Not Found");
+        assert_eq!(replies.matches('L').count(), LARGE + 6, "with those of Content-Length");
+        assert!(replies.ends_with("\r\n\r\nsmall"));
+    }
+}
+
+#[test]
+fn more_replies_than_fit_leave_in_batches() {
+    let count = limits::BUFFER / 46; // requests of 36 bytes, replies of more than 80
+    let mut driven = Driven::usual();
+    driven.receive(request("/small").repeat(count).as_bytes());
+    let replies = driven.send_all(usize::MAX);
+    assert!(replies.len() > limits::BUFFER);
+    assert_eq!(statuses(&replies).len(), count);
+    assert_eq!(driven.session.need(), Need::Read);
+}
+
+#[test]
+fn a_file_follows_its_head_and_the_fin_follows_the_file() {
+    let mut driven = Driven::usual();
+    driven.receive(b"GET /file HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /ignored");
+    assert_eq!(driven.session.need(), Need::Write { more: true });
+    driven.session.sit(&mut driven.desk);
+    let head = driven.session.unsent().len();
+    driven.session.sent(head, &driven.now, &mut driven.site);
+    driven.session.rise(&mut driven.desk);
+    assert_eq!(driven.session.need(), Need::SendFile { last: true });
+    driven.send_all(usize::MAX);
+    assert_eq!(driven.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn a_file_that_ends_too_early_closes() {
+    let mut driven = Driven::usual();
+    driven.receive(request("/file").as_bytes());
+    driven.session.sit(&mut driven.desk);
+    let head = driven.session.unsent().len();
+    driven.session.sent(head, &driven.now, &mut driven.site);
+    driven.session.file_sent(0, &driven.now, &mut driven.site);
+    assert_eq!(driven.session.need(), Need::Close);
+}
+
+#[test]
+fn bodies_are_skipped_however_they_are_cut() {
+    let first = "GET /small HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n".to_owned() + &"x".repeat(100);
+    let both = first + &request("/nope");
+    for cut in 1..both.len() {
+        let mut driven = Driven::usual();
+        driven.receive(&both.as_bytes()[..cut]);
+        let mut replies = driven.send_all(usize::MAX);
+        driven.receive(&both.as_bytes()[cut..]);
+        replies += &driven.send_all(usize::MAX);
+        assert_eq!(statuses(&replies), ["200", "404"], "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_cannot_be_skipped_closes() {
+    for fields in [
+        "Content-Length: 65537",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 1\r\nExpect: 100-continue",
+        "Connection: close",
+    ] {
+        let mut driven = Driven::usual();
+        driven.receive(format!("GET /small HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n").as_bytes());
+        let reply = driven.send_all(usize::MAX);
+        assert!(reply.contains("\r\nConnection: close\r\n"), "{fields}: {reply}");
+        assert_eq!(driven.session.need(), Need::Shutdown, "{fields}");
+    }
+}
+
+#[test]
+fn silence_between_requests_is_for_the_keep_alive_time() {
+    let mut driven = Driven::usual();
+    let start = driven.now.instant;
+    assert_eq!(driven.session.deadline(), Some(start + Duration::from_secs(1)));
+    driven.receive(request("/small").as_bytes());
+    driven.now.instant += Duration::from_millis(700);
+    driven.send_all(usize::MAX);
+    driven.pass(Duration::from_secs(1));
+    assert_eq!(driven.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn a_dripping_head_has_ten_seconds_from_its_first_byte() {
+    let mut driven = Driven::usual();
+    driven.receive(b"\r\n");
+    let end = driven.now.instant + limits::HEAD_TIME;
+    for byte in b"GET / HT" {
+        driven.now.instant += Duration::from_secs(1);
+        driven.receive(&[*byte]);
+        assert_eq!(driven.session.deadline(), Some(end));
+    }
+    driven.pass(Duration::from_secs(2));
+    let reply = driven.send_all(usize::MAX);
+    assert_eq!(statuses(&reply), ["408"]);
+    assert!(reply.contains("Connection: close"));
+    assert_eq!(driven.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn a_reply_that_is_not_taken_is_given_up() {
+    let mut driven = Driven::usual();
+    driven.receive(request("/small").as_bytes());
+    driven.pass(limits::WRITE_TIME);
+    assert_eq!(driven.session.need(), Need::Abort);
+}
+
+#[test]
+fn errors_close_where_that_is_asked_for() {
+    let options = HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: true };
+    let mut driven = Driven::new(options);
+    driven.receive((request("/small") + &request("/nope") + &request("/small")).as_bytes());
+    assert_eq!(statuses(&driven.send_all(usize::MAX)), ["200", "404"]);
+    assert_eq!(driven.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn without_keep_alive_each_reply_closes() {
+    let mut driven = Driven::new(HttpOptions { keep_alive: Duration::ZERO, close_on_error: false });
+    assert_eq!(driven.session.deadline(), Some(driven.now.instant + limits::HEAD_TIME));
+    driven.receive(request("/small").as_bytes());
+    assert!(driven.send_all(usize::MAX).contains("Connection: close"));
+}
+
+#[test]
+fn stopping_lets_the_request_under_way_finish() {
+    let mut idle = Driven::usual();
+    idle.session.stop(false);
+    assert_eq!(idle.session.need(), Need::Close);
+
+    let mut begun = Driven::usual();
+    begun.receive(b"GET /small HTTP/1.1\r\n");
+    begun.session.stop(false);
+    begun.receive(b"Host: a\r\n\r\n");
+    assert!(begun.send_all(usize::MAX).contains("Connection: close"));
+    assert_eq!(begun.session.need(), Need::Shutdown);
+
+    let mut replying = Driven::usual();
+    replying.receive(request("/file").as_bytes());
+    replying.session.stop(false);
+    assert_eq!(statuses(&replying.send_all(1000)), ["200"]);
+    assert_eq!(replying.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn an_idle_session_is_small() {
+    let size = std::mem::size_of::<crate::session::Session>();
+    assert!(size <= 256, "a session takes {size} bytes");
+}
