@@ -52,7 +52,9 @@ fn modules() -> Vec<(String, PathBuf, String)> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("tests.rs")
+            {
                 let inside = path.strip_prefix(&top).unwrap();
                 let module = inside.components().next().unwrap().as_os_str().to_str().unwrap();
                 found.push((module.trim_end_matches(".rs").to_owned(), path.clone(), code_of(&path)));

@@ -76,7 +76,11 @@ impl Connection {
             match self.satisfy(id, budget, now, site) {
                 Ok(Some(moved)) => budget = budget.saturating_sub(moved),
                 Ok(None) => break Verdict::Done,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break Verdict::Wait,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    trace!("{id}: waits");
+                    break Verdict::Wait;
+                }
                 Err(error) => {
                     debug!("{id}: {error}");
                     break Verdict::Done;
@@ -101,38 +105,40 @@ impl Connection {
         site: &mut impl Content,
     ) -> io::Result<Option<usize>> {
         let need = self.session.need();
-        let moved = match need {
+        trace!("{id}: needs {need:?}");
+        match need {
             Need::Read => {
                 let count = self.receive()?;
+                trace!("{id}: read {count}");
                 self.session.received(count, now, site);
-                count
+                return Ok(Some(count));
             }
             Need::Write { more } => {
                 let count = self.send(more)?;
+                trace!("{id}: wrote {count}");
                 self.session.sent(count, now, site);
-                count
+                return Ok(Some(count));
             }
             Need::SendFile { last } => {
                 let count = self.send_file(budget, last)?;
+                trace!("{id}: wrote {count} of the file");
                 self.session.file_sent(count as u64, now, site);
-                count
+                return Ok(Some(count));
             }
             Need::WaitUntil(_) => return Err(ErrorKind::WouldBlock.into()),
             Need::Shutdown => {
                 // It fails where the peer has reset the connection; reading will tell.
                 let _ = self.stream.shutdown(Shutdown::Write);
                 self.session.shut(now);
-                0
+                return Ok(Some(0));
             }
-            Need::Close => return Ok(None),
+            Need::Close => {}
             Need::Abort => {
                 // With a linger time of zero, close(2) sends a reset and frees what is unsent.
                 let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-                return Ok(None);
             }
-        };
-        trace!("{id}: {need:?}: {moved}");
-        Ok(Some(moved))
+        }
+        Ok(None)
     }
 
     fn receive(&mut self) -> io::Result<usize> {
