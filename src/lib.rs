@@ -10,13 +10,15 @@
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`] | files; never a socket |
 //! | 4 | [`event_loop`], [`sys`] | sockets, readiness, the clock |
-//! | 5 | [`server`], `cli`, `main.rs` | everything above, as arguments |
+//! | 5 | [`server`], [`values`], `cli`, `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
 //! Where to begin reading: [`event_loop::EventLoop::run`] is the heart, [`session::Need`] is the one idea.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod buffer;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod event_loop;
 pub mod http;
 pub mod limits;
@@ -27,3 +29,4 @@ pub mod session;
 pub mod site;
 pub mod sys;
 pub mod uppercase;
+pub mod values;

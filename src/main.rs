@@ -4,7 +4,7 @@
 mod cli;
 
 use clap::Parser;
-use cli::options::Options;
+use cli::Options;
 use log::error;
 use shoutd::server::Server;
 use std::io::{self, Write};

@@ -1,10 +1,10 @@
-//! The options of shoutd, as clap reads them.
+//! The command line of shoutd: what may be said, and what it means.
 
-use super::values;
 use clap::Parser;
 use shoutd::server::Config;
 use shoutd::session::http::HttpOptions;
 use shoutd::session::upper::UpperOptions;
+use shoutd::values;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;

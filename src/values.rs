@@ -1,7 +1,7 @@
-//! The values of options: addresses, durations, and what follows a TCP address.
+//! The values of options, for both programs: addresses, durations, and what follows a TCP address.
 
-use shoutd::limits;
-use shoutd::session::upper::UpperOptions;
+use crate::limits;
+use crate::session::upper::UpperOptions;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -41,6 +41,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let number: u64 =
         number.parse().map_err(|_| "a duration is a number and a unit: 500ms, 5s, 10m".to_owned())?;
     number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
+}
+
+/// Reads a duration that isn't zero.
+pub fn patience(text: &str) -> Result<Duration, String> {
+    duration(text)
+        .and_then(|time| if time.is_zero() { Err("it must be more than zero".to_owned()) } else { Ok(time) })
 }
 
 /// Reads `ADDR[,OPTION=VALUE]…`.

@@ -1,0 +1,23 @@
+//! The program shout: reads the command line, does it, and says in plain words what went wrong.
+#![forbid(unsafe_code)]
+
+use clap::Parser;
+use shoutd::client::options::{Command, Options};
+use shoutd::client::trouble::say;
+use shoutd::client::{http, tcp, udp};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match &Options::parse().command {
+        Command::Tcp(options) => tcp::run(options),
+        Command::Udp(options) => udp::run(options),
+        Command::Http(options) => http::run(options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            say(format_args!("shout: {trouble}"));
+            ExitCode::FAILURE
+        }
+    }
+}

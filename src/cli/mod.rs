@@ -1,4 +1,0 @@
-//! The command line of shoutd: what may be said, and what it means.
-
-pub mod options;
-pub mod values;

@@ -1,0 +1,164 @@
+//! The HTTP client: GETs URLs in order, on one connection where the server lets it, and says whether it
+//! did. The bodies go to standard output, everything about them to standard error.
+
+mod connection;
+mod response;
+
+use super::options::Http;
+use super::report::seconds;
+use super::trouble::{Trouble, say};
+use connection::{Connection, Host, Reuse};
+use response::Response;
+use std::io::{self, Write};
+use std::thread;
+use std::time::Instant;
+use url::Url;
+
+/// Redirects followed for one URL.
+const REDIRECTS: u32 = 10;
+
+struct Client<'a> {
+    options: &'a Http,
+    connection: Option<Connection>,
+    /// Why the last connection can't be used again, if that is known.
+    over: Option<String>,
+    requests: u64,
+}
+
+/// Does what the options say.
+pub fn run(options: &Http) -> Result<(), Trouble> {
+    let urls = options.urls.iter().map(|text| parse(text)).collect::<Result<Vec<Url>, Trouble>>()?;
+    let mut client = Client { options, connection: None, over: None, requests: 0 };
+    for _ in 0..options.times {
+        for url in &urls {
+            client.get(url.clone())?;
+        }
+    }
+    client.leave()
+}
+
+impl Client<'_> {
+    /// Gets a URL, and what it redirects to if that is asked for.
+    fn get(&mut self, mut url: Url) -> Result<(), Trouble> {
+        for _ in 0..=REDIRECTS {
+            let response = self.exchange(&url)?;
+            match response.location.filter(|_| self.options.follow && (300..400).contains(&response.status)) {
+                None => return Ok(()),
+                Some(location) => {
+                    let next = url.join(&location).map_err(|error| {
+                        Trouble::new(
+                            format!("{url} redirects to {location:?}: {error}"),
+                            "The server's mistake.",
+                        )
+                    })?;
+                    url = checked(next)?;
+                }
+            }
+        }
+        Err(Trouble::new(
+            format!("more than {REDIRECTS} redirects, the last to {url}"),
+            "They may go round in a circle: look at each with -i, without --follow.",
+        ))
+    }
+
+    fn exchange(&mut self, url: &Url) -> Result<Response, Trouble> {
+        let host = Host::of(url)?;
+        let wait_began = Instant::now();
+        if self.requests > 0
+            && let Some(connection) = &mut self.connection
+        {
+            // Meanwhile the server may close: to know when, the wait is on the socket.
+            self.over = connection.rest(self.options.gap);
+            if self.over.is_some() {
+                self.leave()?;
+            }
+        }
+        if self.requests > 0 {
+            thread::sleep(self.options.gap.saturating_sub(wait_began.elapsed()));
+        }
+        self.requests += 1;
+
+        let (mut connection, mut which) = self.connection_to(&host)?;
+        let start = Instant::now();
+        let mut outcome = connection.request(url, self.options);
+        if matches!(&outcome, Err(lost) if lost.never_answered) && which == "same connection" {
+            // The request crossed the server's FIN. A GET may be sent again (RFC 9110 section 9.2.2).
+            self.options.telling.reporter().tell(&connection.report())?;
+            connection = Connection::open(&host, self.options.timeout)?;
+            which = "new connection: the server closed the last one as the request was sent".to_owned();
+            outcome = connection.request(url, self.options);
+        }
+        let response = match outcome {
+            Ok(response) => response,
+            Err(lost) => {
+                self.options.telling.reporter().tell(&connection.report())?;
+                return Err(lost.trouble);
+            }
+        };
+        let (status, reason, length) = (response.status, &response.reason, response.length);
+        say(format_args!(
+            "{url}: {status} {reason}, {length} bytes in {}, {which}",
+            seconds(start.elapsed())
+        ));
+        match response.reuse.clone() {
+            Reuse::Yes => self.connection = Some(connection),
+            Reuse::No(why) => {
+                self.over = Some(why);
+                self.connection = Some(connection);
+                self.leave()?;
+            }
+        }
+        Ok(response)
+    }
+
+    /// The last connection if it leads to this host, or a new one; and which of the two, in words.
+    fn connection_to(&mut self, host: &Host) -> Result<(Connection, String), Trouble> {
+        match self.connection.take() {
+            Some(connection) if connection.host == *host => {
+                return Ok((connection, "same connection".to_owned()));
+            }
+            Some(connection) => {
+                self.connection = Some(connection);
+                self.over = Some("another host".to_owned());
+                self.leave()?;
+            }
+            None => {}
+        }
+        let which = match self.over.take() {
+            Some(why) => format!("new connection: {why}"),
+            None => "new connection".to_owned(),
+        };
+        Ok((Connection::open(host, self.options.timeout)?, which))
+    }
+
+    /// Closes the connection, if there is one, and tells what it was like.
+    fn leave(&mut self) -> Result<(), Trouble> {
+        let Some(mut connection) = self.connection.take() else { return Ok(()) };
+        connection.close();
+        self.options.telling.reporter().tell(&connection.report())
+    }
+}
+
+fn parse(text: &str) -> Result<Url, Trouble> {
+    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&full).map_err(|error| {
+        Trouble::new(format!("{text:?} is no URL: {error}"), "A URL is http://HOST[:PORT]/PATH.")
+    })?;
+    checked(url)
+}
+
+fn checked(url: Url) -> Result<Url, Trouble> {
+    match url.scheme() {
+        "http" if url.has_host() => Ok(url),
+        "https" => Err(Trouble::new(
+            format!("{url}: shout speaks HTTP without TLS"),
+            "Ask for http:// if the server offers that too; otherwise curl does it.",
+        )),
+        _ => Err(Trouble::new(format!("{url}: only http:// URLs"), "")),
+    }
+}
+
+/// Writes part of a body to standard output.
+fn print(bytes: &[u8]) -> Result<(), Trouble> {
+    io::stdout().write_all(bytes).map_err(|error| Trouble::output(&error))
+}

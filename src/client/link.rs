@@ -1,0 +1,148 @@
+//! One TCP connection of the client, and what there is to tell of it.
+
+use super::report::{Closer, Report};
+use super::resolve;
+use super::trouble::Trouble;
+use crate::sys;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// How long a polite client waits for the server's FIN after its own. Some servers never send one.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A connection, counting.
+#[derive(Debug)]
+pub struct Link {
+    /// The socket.
+    pub stream: TcpStream,
+    /// The server.
+    pub peer: SocketAddr,
+    /// Bytes sent so far.
+    pub sent: u64,
+    /// Bytes received so far.
+    pub received: u64,
+    opened: Instant,
+    handshake: Duration,
+    first_byte: Option<Duration>,
+    closer: Option<Closer>,
+}
+
+impl Link {
+    /// Connects to the first address of a host that lets us, and says of each that doesn't, if none does.
+    /// Reads and writes will fail after `timeout` without progress.
+    pub fn open(host: &str, port: u16, timeout: Duration) -> Result<Link, Trouble> {
+        let mut trouble = None;
+        for address in resolve::addresses(host, port)? {
+            match Link::to(address, timeout) {
+                Ok(link) => return Ok(link),
+                Err(error) => trouble = trouble.or(Some(Trouble::connecting(address, &error))),
+            }
+        }
+        Err(trouble.unwrap_or_else(|| Trouble::new(format!("{host} has no address"), "")))
+    }
+
+    fn to(peer: SocketAddr, timeout: Duration) -> io::Result<Link> {
+        let start = Instant::now();
+        let stream = TcpStream::connect_timeout(&peer, timeout)?;
+        let handshake = start.elapsed();
+        // Each message is to leave at once, also one that is sent before the last was acknowledged.
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        let opened = Instant::now();
+        Ok(Link { stream, peer, sent: 0, received: 0, opened, handshake, first_byte: None, closer: None })
+    }
+
+    /// Sends all of `bytes`.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.stream.write(rest) {
+                Ok(count) => {
+                    self.sent += count as u64;
+                    rest = &rest[count..];
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives what is there, waiting for it; 0 is the server's FIN.
+    pub fn receive(&mut self, room: &mut [u8]) -> Result<usize, Trouble> {
+        loop {
+            match self.stream.read(room) {
+                Ok(0) => {
+                    self.closer.get_or_insert(Closer::Server);
+                    return Ok(0);
+                }
+                Ok(count) => {
+                    self.count_received(count);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+    }
+
+    /// Counts bytes that somebody else has read from the socket.
+    pub fn count_received(&mut self, count: usize) {
+        self.first_byte.get_or_insert_with(|| self.opened.elapsed());
+        self.received += count as u64;
+    }
+
+    /// Sends our FIN.
+    pub fn half_close(&mut self) {
+        let server_was_first = sys::tcp_info(self.stream.as_fd()).is_ok_and(|info| info.peer_has_closed);
+        self.closer.get_or_insert(if server_was_first { Closer::Server } else { Closer::Client });
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Sends our FIN and waits a moment for the server's. Returns what it still had to say.
+    pub fn farewell(&mut self) -> Vec<u8> {
+        self.half_close();
+        let _ = self.stream.set_read_timeout(Some(FAREWELL));
+        let mut rest = Vec::new();
+        let mut room = [0; 4096];
+        // Bounded: a server that talks for ever is left talking.
+        while let Ok(count @ 1..) = self.receive(&mut room) {
+            rest.extend_from_slice(&room[..count]);
+            if rest.len() > 1 << 20 {
+                break;
+            }
+        }
+        rest
+    }
+
+    /// Somebody else has seen the server's FIN, and knows whether ours was sent before.
+    pub fn closed_after_us(&mut self, ours_was_first: bool) {
+        self.closer.get_or_insert(if ours_was_first { Closer::Client } else { Closer::Server });
+    }
+
+    /// Remembers how the connection failed, and says so.
+    pub fn failed(&mut self, error: &io::Error) -> Trouble {
+        if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
+            self.closer = Some(Closer::Reset);
+        }
+        Trouble::on_the_way(self.peer, error, self.sent, self.received)
+    }
+
+    /// What there is to tell, up to now.
+    pub fn report(&self) -> Report {
+        Report {
+            peer: self.peer,
+            local: self.stream.local_addr().ok(),
+            sent: self.sent,
+            received: self.received,
+            handshake: self.handshake,
+            first_byte: self.first_byte,
+            lasted: self.opened.elapsed(),
+            closer: self.closer,
+            info: sys::tcp_info(self.stream.as_fd()).ok(),
+        }
+    }
+}

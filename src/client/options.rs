@@ -1,0 +1,151 @@
+//! The command line of shout.
+
+use super::report::Reporter;
+use clap::{Args, Parser, Subcommand};
+use std::time::Duration;
+
+/// Talks to TCP uppercase, UDP uppercase and HTTP servers, and explains what happens.
+#[derive(Debug, Parser)]
+#[command(name = "shout", version)]
+pub struct Options {
+    /// What to talk.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The protocols.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Send messages over one TCP connection; without one, read lines or a stream from standard input
+    Tcp(Tcp),
+    /// Send each message as one UDP datagram; without one, each line of standard input
+    Udp(Udp),
+    /// GET URLs in order, on one connection where the server lets us
+    Http(Http),
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub struct Peer {
+    /// A name or an address
+    pub host: String,
+    /// The port
+    pub port: u16,
+}
+
+/// How to tell what it was like.
+#[derive(Debug, Args)]
+pub struct Telling {
+    /// Tell bytes, segments, times and who closed first, on standard error
+    #[arg(long)]
+    report: bool,
+    /// The same as a line of JSON: on standard error, or appended to FILE (- is standard output)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    json: Option<String>,
+}
+
+impl Telling {
+    /// Where reports go.
+    pub fn reporter(&self) -> Reporter {
+        Reporter { table: self.report, json: self.json.clone() }
+    }
+}
+
+/// `shout tcp`.
+#[derive(Debug, Args)]
+pub struct Tcp {
+    /// Where to.
+    #[command(flatten)]
+    pub peer: Peer,
+    /// What to send: for each its reply is awaited and printed
+    pub messages: Vec<String>,
+    /// Send each message so many times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub times: u32,
+    /// Wait so long between two messages
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = crate::values::duration)]
+    pub every: Duration,
+    /// Send all messages before reading any reply
+    #[arg(long)]
+    pub at_once: bool,
+    /// Expect each reply to be the message so many times over (a server with repeat=N)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: u32,
+    /// Verify that every reply is the uppercase of what was sent
+    #[arg(long)]
+    pub check: bool,
+    /// Give up after so long without a byte
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = crate::values::patience)]
+    pub timeout: Duration,
+    /// How to tell what it was like.
+    #[command(flatten)]
+    pub telling: Telling,
+}
+
+/// `shout udp`.
+#[derive(Debug, Args)]
+pub struct Udp {
+    /// Where to.
+    #[command(flatten)]
+    pub peer: Peer,
+    /// What to send, a datagram each ("" sends an empty one)
+    pub messages: Vec<String>,
+    /// Send each message so many times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub times: u32,
+    /// Wait so long between two messages
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = crate::values::duration)]
+    pub every: Duration,
+    /// Verify that every reply is the uppercase of what was sent
+    #[arg(long)]
+    pub check: bool,
+    /// How long to wait for each reply
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = crate::values::patience)]
+    pub timeout: Duration,
+    /// How to tell what it was like.
+    #[command(flatten)]
+    pub telling: Telling,
+}
+
+/// `shout http`.
+#[derive(Debug, Args)]
+pub struct Http {
+    /// What to get; http:// may be left out
+    #[arg(required = true)]
+    pub urls: Vec<String>,
+    /// Get all of them so many times over
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub times: u32,
+    /// Wait so long between two requests
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = crate::values::duration)]
+    pub gap: Duration,
+    /// Print the heads of the responses too
+    #[arg(short, long)]
+    pub include: bool,
+    /// Send HEAD instead of GET
+    #[arg(long)]
+    pub head: bool,
+    /// Follow redirects, up to ten
+    #[arg(short, long)]
+    pub follow: bool,
+    /// A further field of each request
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]
+    pub fields: Vec<(String, String)>,
+    /// Give up after so long without a byte
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = crate::values::patience)]
+    pub timeout: Duration,
+    /// How to tell what it was like.
+    #[command(flatten)]
+    pub telling: Telling,
+}
+
+fn field(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a field is NAME: VALUE")?;
+    let value = value.trim();
+    let token = !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if !token || value.bytes().any(|byte| byte.is_ascii_control()) {
+        return Err("a field is NAME: VALUE, without control characters".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,90 @@
+//! Errors that teach: what happened and to whom in one line, what to try in a second.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+
+/// Why the client has failed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Trouble {
+    what: String,
+    advice: String,
+}
+
+impl Trouble {
+    /// What happened, and what to try.
+    pub fn new(what: impl Into<String>, advice: impl Into<String>) -> Trouble {
+        Trouble { what: what.into(), advice: advice.into() }
+    }
+
+    /// A TCP connection could not be opened.
+    pub fn connecting(address: SocketAddr, error: &io::Error) -> Trouble {
+        let advice = match error.kind() {
+            ErrorKind::ConnectionRefused => {
+                "Nothing listens on that address: its host answered the SYN with a reset. A TCP server must be \
+                 started before its client; check that it runs, and its port."
+            }
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                "The SYN was not answered at all: the host is down, or a firewall drops what is sent to that port."
+            }
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                "There is no way to that host: check the address and this machine's network."
+            }
+            _ => "Check the address and the port.",
+        };
+        Trouble::new(format!("can't connect to {address} over TCP: {}", plain(error)), advice)
+    }
+
+    /// A connection failed while it was used, after `sent` and `received` bytes.
+    pub fn on_the_way(address: SocketAddr, error: &io::Error, sent: u64, received: u64) -> Trouble {
+        let counts = format!("after {sent} bytes sent and {received} received");
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::new(
+                format!("{address} has said nothing for too long, {counts}"),
+                "The connection stands, but no reply came: the server may wait for more, or for something else. \
+                 --timeout changes how long to wait.",
+            ),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Trouble::new(
+                format!("{address} has reset the connection, {counts}"),
+                "The server closed without reading everything, or it died. What was on its way is lost.",
+            ),
+            _ => Trouble::new(format!("the connection to {address} failed, {counts}: {}", plain(error)), ""),
+        }
+    }
+
+    /// What was received could not be written to standard output.
+    pub fn output(error: &io::Error) -> Trouble {
+        Trouble::new(format!("can't write to standard output: {}", plain(error)), "")
+    }
+
+    /// Standard input could not be read.
+    pub fn input(error: &io::Error) -> Trouble {
+        Trouble::new(format!("can't read standard input: {}", plain(error)), "")
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if !self.advice.is_empty() {
+            write!(f, "\n  {}", self.advice)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// Says something on standard error. If nobody can hear it, that is no reason to stop.
+pub fn say(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// The error in the system's words, without the number.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}
