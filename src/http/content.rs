@@ -4,6 +4,7 @@
 //! nothing of the protocol. A reply is borrowed from the site: what fits is copied to the wire at once,
 //! and only a body too large for that is kept alive by its `Arc`.
 
+use crate::http::conditional::Validators;
 use crate::http::response::Status;
 use crate::http::target::Target;
 use crate::now::Now;
@@ -33,9 +34,13 @@ pub trait Content {
 pub struct Reply<'a> {
     /// The status of the response.
     pub status: Status,
-    /// Complete field lines, each with its CR LF: what says the length and the type, and what belongs
-    /// to this reply, such as `Location`.
+    /// The field lines that describe the whole body, each with its CR LF: `Content-Type`, always first,
+    /// and `Content-Length`.
+    pub described: &'a [u8],
+    /// Further field lines, which hold for a part of it and without it as well: validators, `Location`.
     pub fields: &'a [u8],
+    /// What identifies its state; with this, conditions and ranges apply to it.
+    pub validators: Option<&'a Validators>,
     /// Its content; a HEAD request leaves it out.
     pub body: Body<'a>,
 }
@@ -47,6 +52,16 @@ pub enum Body<'a> {
     Bytes(&'a Bytes),
     /// The first so many bytes of an open regular file.
     File(&'a Arc<File>, u64),
+}
+
+impl Body<'_> {
+    /// Its length in bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Body::Bytes(bytes) => bytes.as_ref().len() as u64,
+            Body::File(_, length) => *length,
+        }
+    }
 }
 
 /// Bytes that can be shared without copying.

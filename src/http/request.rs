@@ -5,6 +5,7 @@
 //! transfer coding, two lengths, no host or two. Line ends were checked in [`crate::http::head`];
 //! `httparse` itself refuses folded lines, space before a colon, and control bytes.
 
+use crate::http::conditional::Conditions;
 use crate::http::response::Status;
 use crate::limits;
 use std::mem::MaybeUninit;
@@ -22,6 +23,10 @@ pub struct Request<'a> {
     pub keep_alive: bool,
     /// What follows the head.
     pub body: Framing,
+    /// What the client knows already, and when it wants the rest.
+    pub conditions: Conditions<'a>,
+    /// The part of the file that it wants.
+    pub range: Option<&'a [u8]>,
     /// Whether the client waits for a 100 (RFC 9110 section 10.1.1) before it sends the body.
     pub expects_continue: bool,
 }
@@ -33,6 +38,8 @@ pub enum Method {
     Get,
     /// HEAD.
     Head,
+    /// OPTIONS.
+    Options,
     /// One that RFC 9110 or RFC 5789 defines and a file doesn't have: 405.
     NotAllowed,
     /// One that nobody here has heard of: 501.
@@ -67,8 +74,15 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
     };
 
     let mut seen = Fields::default();
+    let mut conditions = Conditions::default();
+    let mut range = None;
     for field in parsed.headers.iter() {
         seen.note(field.name, field.value)?;
+        conditions.note(field.name, field.value);
+        if field.name.len() == 5 && field.name.eq_ignore_ascii_case("range") {
+            // Two of them contradict each other; the whole file is always right.
+            range = if range.is_none() { Some(field.value) } else { Some(&b""[..]) };
+        }
     }
     if seen.hosts == 0 && minor > 0 {
         return Err(Status::BAD_REQUEST);
@@ -83,6 +97,8 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
         minor,
         keep_alive: !seen.close && (minor > 0 || seen.keep_alive),
         body,
+        conditions,
+        range,
         expects_continue: minor > 0 && seen.expects_continue,
     })
 }
@@ -91,7 +107,8 @@ fn method_named(name: &str) -> Method {
     match name {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
-        "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH" => Method::NotAllowed,
+        "OPTIONS" => Method::Options,
+        "POST" | "PUT" | "DELETE" | "CONNECT" | "TRACE" | "PATCH" => Method::NotAllowed,
         _ => Method::Unknown,
     }
 }

@@ -29,9 +29,12 @@ macro_rules! statuses {
 
 statuses! {
     OK = 200 "OK";
+    NO_CONTENT = 204 "No Content";
+    PARTIAL_CONTENT = 206 "Partial Content";
     MOVED_PERMANENTLY = 301 "Moved Permanently";
     FOUND = 302 "Found";
     SEE_OTHER = 303 "See Other";
+    NOT_MODIFIED = 304 "Not Modified";
     TEMPORARY_REDIRECT = 307 "Temporary Redirect";
     PERMANENT_REDIRECT = 308 "Permanent Redirect";
     BAD_REQUEST = 400 "Bad Request";
@@ -39,8 +42,10 @@ statuses! {
     NOT_FOUND = 404 "Not Found";
     METHOD_NOT_ALLOWED = 405 "Method Not Allowed";
     REQUEST_TIMEOUT = 408 "Request Timeout";
+    PRECONDITION_FAILED = 412 "Precondition Failed";
     CONTENT_TOO_LARGE = 413 "Content Too Large";
     URI_TOO_LONG = 414 "URI Too Long";
+    RANGE_NOT_SATISFIABLE = 416 "Range Not Satisfiable";
     EXPECTATION_FAILED = 417 "Expectation Failed";
     REQUEST_HEADER_FIELDS_TOO_LARGE = 431 "Request Header Fields Too Large";
     INTERNAL_SERVER_ERROR = 500 "Internal Server Error";
@@ -77,20 +82,21 @@ pub fn put_head(
     output: &mut Buffer,
     status: Status,
     date: &Date,
-    fields: &[u8],
+    fields: [&[u8]; 2],
     connection: Connection,
     body: usize,
 ) -> bool {
     let connection = connection.field().as_bytes();
     let date = date.as_bytes();
-    let length = status.start.len() + date.len() + 2 + fields.len() + connection.len();
+    let length = status.start.len() + date.len() + 2 + fields[0].len() + fields[1].len() + connection.len();
     if length + body > output.room_left() {
         return false;
     }
     output.put(status.start.as_bytes());
     output.put(date);
     output.put(b"\r\n");
-    output.put(fields);
+    output.put(fields[0]);
+    output.put(fields[1]);
     output.put(connection);
     true
 }
@@ -120,7 +126,14 @@ mod tests {
     fn a_head_is_written_as_the_rfc_says() {
         let mut output = Buffer::with_room(1000);
         let (fields, text) = plain_page(Status::NOT_FOUND);
-        assert!(put_head(&mut output, Status::NOT_FOUND, &date(), fields.as_bytes(), Connection::Close, 0));
+        assert!(put_head(
+            &mut output,
+            Status::NOT_FOUND,
+            &date(),
+            [fields.as_bytes(), b""],
+            Connection::Close,
+            0
+        ));
         let expected = "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
             Content-Type: text/plain; charset=utf-8\r\nContent-Length: 14\r\nConnection: close\r\n\r\n";
         assert_eq!(std::str::from_utf8(output.filled()), Ok(expected));
@@ -132,7 +145,8 @@ mod tests {
         let head = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nA: b\r\nConnection: keep-alive\r\n\r\n".len();
         for room in 0..200 {
             let mut output = Buffer::with_room(room);
-            let fits = put_head(&mut output, Status::OK, &date(), b"A: b\r\n", Connection::KeepAlive, 10);
+            let fits =
+                put_head(&mut output, Status::OK, &date(), [b"A: b\r\n", b""], Connection::KeepAlive, 10);
             assert_eq!(fits, room >= head + 10, "{room}");
             assert_eq!(output.len(), if fits { head } else { 0 });
         }

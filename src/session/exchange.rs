@@ -1,7 +1,9 @@
 //! One request and its reply: from a parsed head to bytes in the output buffer and what follows them.
 
 use crate::buffer::Buffer;
+use crate::http::conditional::Outcome;
 use crate::http::content::{Body, Bytes, Content, Reply};
+use crate::http::range::{self, Selection};
 use crate::http::request::{Framing, Method, Request};
 use crate::http::response::{self, Connection, Status};
 use crate::http::target::{Refused, Target};
@@ -10,17 +12,22 @@ use crate::now::Now;
 use std::fs::File;
 use std::sync::Arc;
 
+/// What can be done with a file.
+const ALLOWED: &str = "Allow: GET, HEAD, OPTIONS\r\n";
+
 /// The rest of a reply, which isn't copied into the output buffer and is sent after it.
 #[derive(Debug)]
 pub enum Following {
     /// There is none.
     Nothing,
-    /// Bytes in memory, sent so far up to `at`.
+    /// Part of some bytes in memory.
     Bytes {
         /// All of them.
         bytes: Bytes,
-        /// How many are sent.
+        /// Where to go on.
         at: usize,
+        /// Where to stop.
+        end: usize,
     },
     /// Part of an open file.
     File {
@@ -54,8 +61,9 @@ impl Exchange<'_> {
     /// room for it.
     pub fn answer(self, request: &Request, now: &Now, site: &mut impl Content) -> Option<bool> {
         match request.method {
-            Method::NotAllowed => return self.plain(Status::METHOD_NOT_ALLOWED, "Allow: GET, HEAD\r\n", now),
+            Method::NotAllowed => return self.plain(Status::METHOD_NOT_ALLOWED, ALLOWED, now),
             Method::Unknown => return self.plain(Status::NOT_IMPLEMENTED, "", now),
+            Method::Options => return self.options(request, now),
             Method::Get | Method::Head => {}
         }
         if let Framing::Length(length) = request.body
@@ -64,47 +72,109 @@ impl Exchange<'_> {
             return self.plain(Status::CONTENT_TOO_LARGE, "", now);
         }
         match Target::parse(request.target) {
-            Ok(target) => self.reply(site.find(&target, now), now),
+            Ok(target) => self.conditional(request, site.find(&target, now), now),
             Err(Refused::Hidden) => self.reply(site.missing(now), now),
             Err(Refused::Malformed) => self.plain(Status::BAD_REQUEST, "", now),
         }
     }
 
+    /// What may be done, to a path or (`*`) at all. It is the same everywhere, so nothing is looked up.
+    fn options(self, request: &Request, now: &Now) -> Option<bool> {
+        if request.target != "*" && Target::parse(request.target) == Err(Refused::Malformed) {
+            return self.plain(Status::BAD_REQUEST, "", now);
+        }
+        self.bare(Status::NO_CONTENT, ALLOWED.as_bytes(), now)
+    }
+
+    /// Sends as much of a reply as the client's conditions and range leave of it.
+    fn conditional(self, request: &Request, reply: Reply, now: &Now) -> Option<bool> {
+        let Some(validators) = reply.validators.filter(|_| reply.status == Status::OK) else {
+            return self.reply(reply, now);
+        };
+        match request.conditions.evaluate(validators) {
+            Outcome::NotModified => return self.bare(Status::NOT_MODIFIED, reply.fields, now),
+            Outcome::Failed => return self.plain(Status::PRECONDITION_FAILED, "", now),
+            Outcome::Proceed => {}
+        }
+        // GET is the only method that ranges are defined for (RFC 9110 section 14.2).
+        let asked = request.range.filter(|_| request.method == Method::Get);
+        let Some(range) = asked.filter(|_| request.conditions.allow_range(validators, now.wall)) else {
+            return self.reply(reply, now);
+        };
+        let length = reply.body.length();
+        match range::select(range, length) {
+            Selection::Whole => self.reply(reply, now),
+            Selection::Unsatisfiable => {
+                let nothing = format!("Content-Range: bytes */{length}\r\n");
+                self.plain(Status::RANGE_NOT_SATISFIABLE, &nothing, now)
+            }
+            Selection::Part { start, end } => {
+                // The type stands first, before the length of the whole.
+                let kind = reply.described.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+                let mut described = kind.to_vec();
+                let part = format!(
+                    "Content-Length: {}\r\nContent-Range: bytes {start}-{}/{length}\r\n",
+                    end - start,
+                    end - 1
+                );
+                described.extend_from_slice(part.as_bytes());
+                let reply = Reply { status: Status::PARTIAL_CONTENT, described: &described, ..reply };
+                self.part(reply, start, end, now)
+            }
+        }
+    }
+
     fn plain(self, status: Status, further: &str, now: &Now) -> Option<bool> {
-        let (fields, text) = response::plain_page(status);
+        let (described, text) = response::plain_page(status);
         let body = Bytes::Shared(Arc::from(text.into_bytes()));
-        self.reply(Reply { status, fields: (fields + further).as_bytes(), body: Body::Bytes(&body) }, now)
+        let (described, fields, body) = (described.as_bytes(), further.as_bytes(), Body::Bytes(&body));
+        self.reply(Reply { status, described, fields, validators: None, body }, now)
+    }
+
+    /// A reply that has no body and no length, whatever the method.
+    fn bare(mut self, status: Status, fields: &[u8], now: &Now) -> Option<bool> {
+        self.with_body = false;
+        let body = Body::Bytes(&Bytes::Static(b""));
+        self.reply(Reply { status, described: b"", fields, validators: None, body }, now)
     }
 
     fn reply(self, reply: Reply, now: &Now) -> Option<bool> {
+        let end = reply.body.length();
+        self.part(reply, 0, end, now)
+    }
+
+    /// Sends a reply with the bytes from `start` up to `end` of its body.
+    fn part(self, reply: Reply, start: u64, end: u64, now: &Now) -> Option<bool> {
         let kept = self.keep_alive && !(self.close_on_error && reply.status.code >= 300);
         let connection = match (kept, self.minor) {
             (false, _) => Connection::Close,
             (true, 0) => Connection::KeepAlive,
             (true, _) => Connection::Persistent,
         };
+        let fields = [reply.described, reply.fields];
         let head = |output: &mut Buffer, body: usize| {
-            response::put_head(output, reply.status, &now.date, reply.fields, connection, body)
+            response::put_head(output, reply.status, &now.date, fields, connection, body)
         };
         match reply.body {
             _ if !self.with_body => head(self.output, 0).then_some(kept),
             Body::Bytes(bytes) => {
-                let content = bytes.as_ref();
+                let (start, end) = (start as usize, end as usize);
+                let content = &bytes.as_ref()[start..end];
                 if head(self.output, content.len()) {
                     self.output.put(content);
                 } else if self.output.is_empty() && head(self.output, 0) {
-                    *self.following = Following::Bytes { bytes: bytes.clone(), at: 0 };
+                    *self.following = Following::Bytes { bytes: bytes.clone(), at: start, end };
                 } else {
                     return None;
                 }
                 Some(kept)
             }
-            Body::File(file, length) => {
+            Body::File(file, _) => {
                 if !head(self.output, 0) {
                     return None;
                 }
-                if length > 0 {
-                    *self.following = Following::File { file: file.clone(), at: 0, end: length };
+                if start < end {
+                    *self.following = Following::File { file: file.clone(), at: start, end };
                 }
                 Some(kept)
             }

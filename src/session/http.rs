@@ -130,16 +130,16 @@ impl Http {
 
     pub(super) fn unsent(&self) -> &[u8] {
         match &self.following {
-            Following::Bytes { bytes, at } if self.output.is_empty() => &bytes.as_ref()[*at..],
+            Following::Bytes { bytes, at, end } if self.output.is_empty() => &bytes.as_ref()[*at..*end],
             _ => self.output.filled(),
         }
     }
 
     pub(super) fn sent(&mut self, count: usize, now: &Now, site: &mut impl Content) {
         match &mut self.following {
-            Following::Bytes { bytes, at } if self.output.is_empty() => {
+            Following::Bytes { at, end, .. } if self.output.is_empty() => {
                 *at += count;
-                if *at == bytes.as_ref().len() {
+                if at == end {
                     self.following = Following::Nothing;
                 }
             }
@@ -296,7 +296,7 @@ impl Http {
     /// so the connection ends with this reply. False where there is no room for it yet.
     fn refuse(&mut self, status: Status, now: &Now) -> bool {
         let (fields, text) = response::plain_page(status);
-        let fields = fields.as_bytes();
+        let fields: [&[u8]; 2] = [fields.as_bytes(), b""];
         if !response::put_head(&mut self.output, status, &now.date, fields, Connection::Close, text.len()) {
             return false;
         }

@@ -5,6 +5,7 @@
 //! that was not asked for the longest has to go.
 
 use super::directory::{Opened, Stamp};
+use crate::http::conditional::Validators;
 use crate::http::content::Bytes;
 use crate::http::mime::content_type;
 use crate::http::response::entity_fields;
@@ -13,6 +14,7 @@ use crate::now::{Date, Now};
 use slab::Slab;
 use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -36,7 +38,11 @@ pub struct Cache {
 pub struct Entry {
     path: Box<[u8]>,
     /// The field lines that describe the content.
+    pub described: Box<[u8]>,
+    /// The others: validators, and how to cache it.
     pub fields: Box<[u8]>,
+    /// What identifies this version.
+    pub validators: Validators,
     /// The content itself.
     pub content: Content,
     /// The version of the file; `None` for what can't change.
@@ -68,17 +74,28 @@ impl Entry {
             Content::Bytes(bytes) => bytes.as_ref().len() as u64,
             Content::File(_, length) => *length,
         };
-        let mut fields = entity_fields(&content_type(name), length).into_bytes();
-        fields.extend_from_slice(b"Last-Modified: ");
-        // A date in the future would be taken for a mistake (RFC 9110 section 8.8.2.1).
-        fields.extend_from_slice(Date::new(modified.min(now.wall)).as_bytes());
-        fields.extend_from_slice(b"\r\n");
+        let kind = content_type(name);
+        let modified = modified.min(now.wall); // one in the future would be a mistake (RFC 9110 section 8.8.2.1)
+        let etag = match &stamp {
+            Some(stamp) => stamp.etag(),
+            None => etag_of_content(&content),
+        };
+        let mut fields = b"Last-Modified: ".to_vec();
+        fields.extend_from_slice(Date::new(modified).as_bytes());
+        fields.extend_from_slice(format!("\r\nETag: {etag}\r\nAccept-Ranges: bytes\r\n").as_bytes());
+        if kind.starts_with("text/html") {
+            // A page names everything else, so an old one is what visitors notice.
+            fields.extend_from_slice(b"Cache-Control: no-cache\r\n");
+        }
+        let seconds = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let settled = stamp.is_none_or(|stamp| {
             now.wall.duration_since(time_of(stamp.changed)).is_ok_and(|age| age > UNSETTLED)
         });
         Entry {
             path: Box::default(),
+            described: entity_fields(&kind, length).into_bytes().into_boxed_slice(),
             fields: fields.into_boxed_slice(),
+            validators: Validators { etag: etag.into_bytes().into_boxed_slice(), modified: seconds },
             content,
             stamp,
             settled,
@@ -110,6 +127,15 @@ impl Entry {
     fn is_open(&self) -> bool {
         matches!(self.content, Content::File(..))
     }
+}
+
+/// The tag of content that comes from no file, so that it changes when the content does.
+fn etag_of_content(content: &Content) -> String {
+    let mut hasher = DefaultHasher::new();
+    if let Content::Bytes(bytes) = content {
+        bytes.as_ref().hash(&mut hasher);
+    }
+    format!("\"{:x}\"", hasher.finish())
 }
 
 /// The time that a file carries; 1970 for those before it.

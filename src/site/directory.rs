@@ -152,6 +152,13 @@ fn walk(root: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
 }
 
 impl Stamp {
+    /// A strong entity tag: length and time of the last change, which are the same on every host that the
+    /// file was copied to with its time.
+    pub fn etag(&self) -> String {
+        let (seconds, nanoseconds) = self.modified;
+        format!("\"{:x}-{seconds:x}-{nanoseconds:x}\"", self.size)
+    }
+
     fn of(metadata: &Metadata) -> Stamp {
         Stamp {
             size: metadata.len(),

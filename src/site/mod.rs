@@ -35,6 +35,7 @@ pub struct Site {
     rules: Rules,
     cache: Cache,
     /// The last reply that was made rather than found.
+    made_described: String,
     made_fields: String,
     made_body: Bytes,
 }
@@ -63,7 +64,8 @@ impl Site {
 
     fn new(directory: Option<Directory>, rules: Rules) -> Site {
         let made_body = Bytes::Static(b"");
-        Site { directory, rules, cache: Cache::default(), made_fields: String::new(), made_body }
+        let (made_described, made_fields) = (String::new(), String::new());
+        Site { directory, rules, cache: Cache::default(), made_described, made_fields, made_body }
     }
 
     /// The cache entry for a path, as fresh as [`limits::FRESH`] says.
@@ -98,14 +100,17 @@ impl Site {
             Held::Bytes(bytes) => Body::Bytes(bytes),
             Held::File(file, length) => Body::File(file, *length),
         };
-        Reply { status, fields: &entry.fields, body }
+        let validators = Some(&entry.validators);
+        Reply { status, described: &entry.described, fields: &entry.fields, validators, body }
     }
 
     fn made(&mut self, status: Status, further: &str) -> Reply<'_> {
         let (fields, text) = response::plain_page(status);
-        self.made_fields = fields + further;
+        self.made_described = fields;
+        self.made_fields = further.to_owned();
         self.made_body = Bytes::Shared(Arc::from(text.into_bytes()));
-        Reply { status, fields: self.made_fields.as_bytes(), body: Body::Bytes(&self.made_body) }
+        let (described, fields) = (self.made_described.as_bytes(), self.made_fields.as_bytes());
+        Reply { status, described, fields, validators: None, body: Body::Bytes(&self.made_body) }
     }
 
     fn redirect(&mut self, status: Status, location: &str) -> Reply<'_> {

@@ -19,6 +19,8 @@ fn a_plain_request() {
         minor: 1,
         keep_alive: true,
         body: Framing::Length(0),
+        conditions: Conditions::default(),
+        range: None,
         expects_continue: false,
     };
     assert_eq!(request, Ok(expected));
@@ -46,6 +48,7 @@ fn methods_are_told_apart() {
         ("GET", Method::Get),
         ("HEAD", Method::Head),
         ("POST", Method::NotAllowed),
+        ("OPTIONS", Method::Options),
         ("get", Method::Unknown),
         ("BREW", Method::Unknown),
     ] {

@@ -17,7 +17,8 @@ const FILE: u64 = 1_000_000;
 
 impl Content for Invented {
     fn find(&mut self, target: &Target, now: &Now) -> Reply<'_> {
-        let found = |fields, body| Reply { status: Status::OK, fields, body };
+        let found =
+            |described, body| Reply { status: Status::OK, described, fields: b"", validators: None, body };
         match &*target.path {
             b"/small" => found(b"Content-Length: 5\r\n", Body::Bytes(&self.small)),
             b"/large" => found(b"Content-Length: 66536\r\n", Body::Bytes(&self.large)),
@@ -27,7 +28,8 @@ impl Content for Invented {
     }
 
     fn missing(&mut self, _now: &Now) -> Reply<'_> {
-        Reply { status: Status::NOT_FOUND, fields: b"Content-Length: 5\r\n", body: Body::Bytes(&self.small) }
+        let (described, body) = (b"Content-Length: 5\r\n".as_slice(), Body::Bytes(&self.small));
+        Reply { status: Status::NOT_FOUND, described, fields: b"", validators: None, body }
     }
 }
 
