@@ -70,7 +70,7 @@ impl Server {
     pub fn bind(config: &Config) -> Result<Server, StartError> {
         let now = clock::read();
         let site = match &config.root {
-            Some(root) => Site::in_directory(root).map_err(|error| root_error(root, error))?,
+            Some(root) => Site::in_directory(root, &now).map_err(|error| root_error(root, error))?,
             None => Site::built_in(&now).map_err(|error| internal("the built-in site", error))?,
         };
         let max_connections = connection_limit(config.max_connections);

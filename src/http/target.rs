@@ -8,6 +8,7 @@ use percent_encoding::{
     AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, percent_encode, utf8_percent_encode,
 };
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// What stands unencoded in a path: the `pchar` of RFC 3986 section 3.3, and the slash.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -69,13 +70,18 @@ impl<'a> Target<'a> {
     /// This path with a slash at its end, and the query, encoded for a `Location` field. As a resolved
     /// path has no empty segment and a backslash is encoded, it can't begin like another host's name.
     pub fn location_of_directory(&self) -> String {
-        format!("{}/{}", percent_encode(&self.path, ENCODED), self.query_suffix())
+        format!("{}/{}", encode(&self.path), self.query_suffix())
     }
 
     /// The query with its question mark, ready to follow a path in a `Location`; empty if there is none.
     pub fn query_suffix(&self) -> String {
         self.query.map_or(String::new(), |query| format!("?{}", utf8_percent_encode(query, CONTROLS)))
     }
+}
+
+/// Writes path bytes so that they can stand in a URL.
+pub fn encode(path: &[u8]) -> impl Display {
+    percent_encode(path, ENCODED)
 }
 
 /// The rest of an absolute-form target behind its scheme and authority. RFC 9112 section 3.2.2: a server

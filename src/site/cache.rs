@@ -62,19 +62,22 @@ pub enum Content {
 }
 
 impl Entry {
-    /// Content that doesn't come from a file, or whose file is described by `stamp`.
+    /// Content that doesn't come from a file, or whose file is described by `stamp`. `headers` are the
+    /// fields that rules give it; they go before our own.
     pub fn new(
         name: &[u8],
         content: Content,
         stamp: Option<Stamp>,
         modified: SystemTime,
+        headers: &[(String, String)],
         now: &Now,
     ) -> Entry {
         let length = match &content {
             Content::Bytes(bytes) => bytes.as_ref().len() as u64,
             Content::File(_, length) => *length,
         };
-        let kind = content_type(name);
+        let ruled = |name: &str| headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        let kind = ruled("Content-Type").map_or_else(|| content_type(name), |(_, value)| value.clone());
         let modified = modified.min(now.wall); // one in the future would be a mistake (RFC 9110 section 8.8.2.1)
         let etag = match &stamp {
             Some(stamp) => stamp.etag(),
@@ -82,8 +85,14 @@ impl Entry {
         };
         let mut fields = b"Last-Modified: ".to_vec();
         fields.extend_from_slice(Date::new(modified).as_bytes());
-        fields.extend_from_slice(format!("\r\nETag: {etag}\r\nAccept-Ranges: bytes\r\n").as_bytes());
-        if kind.starts_with("text/html") {
+        fields.extend_from_slice(format!("\r\nETag: {etag}\r\n").as_bytes());
+        if ruled("Accept-Ranges").is_none() {
+            fields.extend_from_slice(b"Accept-Ranges: bytes\r\n");
+        }
+        for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Content-Type")) {
+            fields.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        if kind.starts_with("text/html") && ruled("Cache-Control").is_none() {
             // A page names everything else, so an old one is what visitors notice.
             fields.extend_from_slice(b"Cache-Control: no-cache\r\n");
         }
@@ -105,7 +114,7 @@ impl Entry {
     }
 
     /// Reads a small file whole; keeps a large one open.
-    pub fn read(mut opened: Opened, now: &Now) -> io::Result<Entry> {
+    pub fn read(mut opened: Opened, headers: &[(String, String)], now: &Now) -> io::Result<Entry> {
         let stamp = opened.stamp;
         let content = if stamp.size > limits::SMALL_FILE {
             Content::File(Arc::new(opened.file), stamp.size)
@@ -114,7 +123,7 @@ impl Entry {
             (&mut opened.file).take(limits::SMALL_FILE).read_to_end(&mut bytes)?;
             Content::Bytes(Bytes::Shared(bytes.into()))
         };
-        Ok(Entry::new(&opened.name, content, Some(stamp), time_of(stamp.modified), now))
+        Ok(Entry::new(&opened.name, content, Some(stamp), time_of(stamp.modified), headers, now))
     }
 
     fn size(&self) -> usize {
@@ -200,6 +209,11 @@ impl Cache {
             self.bytes -= entry.size();
             self.open_files -= usize::from(entry.is_open());
         }
+    }
+
+    /// Removes everything.
+    pub fn clear(&mut self) {
+        *self = Cache::default();
     }
 
     /// When [`tidy`](Self::tidy) has something to do.

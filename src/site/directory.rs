@@ -7,8 +7,9 @@
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use std::fmt;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -98,24 +99,6 @@ impl Directory {
         Ok(Opened { file, stamp: Stamp::of(&metadata), name })
     }
 
-    /// The text of a file, or `None` if there is none. Fails if it is longer than `most` bytes, not
-    /// UTF-8, or can't be read.
-    pub fn read_text(&self, path: &[u8], most: u64) -> io::Result<Option<String>> {
-        let name = String::from_utf8_lossy(path);
-        let fail = |why: String| io::Error::other(format!("{}: {why}", name.trim_start_matches('/')));
-        let opened = match self.find(path) {
-            Ok(opened) => opened,
-            Err(Miss::Missing) => return Ok(None),
-            Err(miss) => return Err(fail(format!("{miss:?}"))),
-        };
-        let mut text = String::new();
-        opened.file.take(most + 1).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
-        if text.len() as u64 > most {
-            return Err(fail(format!("longer than {most} bytes")));
-        }
-        Ok(Some(text))
-    }
-
     fn open_file(&self, name: &[u8]) -> Result<File, Errno> {
         if !self.by_kernel {
             return walk(&self.root, name).map(File::from);
@@ -192,5 +175,17 @@ impl Miss {
                 Miss::Failed
             }
         }
+    }
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Miss::Missing => "no such file",
+            Miss::Directory => "a directory",
+            Miss::Forbidden => "permission denied",
+            Miss::Unavailable => "out of descriptors or memory",
+            Miss::Failed => "can't be read",
+        })
     }
 }

@@ -21,7 +21,7 @@ pub fn entries(now: &Now) -> Vec<(&'static str, Entry)> {
     let modified = program_modified().unwrap_or(now.wall);
     let entry = |path: &str, bytes| {
         let content = Content::Bytes(Bytes::Static(bytes));
-        Entry::new(path.as_bytes(), content, None, modified, now)
+        Entry::new(path.as_bytes(), content, None, modified, &[], now)
     };
     let mut entries: Vec<_> = FILES.iter().map(|&(path, bytes)| (path, entry(path, bytes))).collect();
     let (index, bytes) = FILES[0];

@@ -1,21 +1,24 @@
 //! The site: which reply belongs to which path.
 //!
-//! A site is a [`Directory`] or what is [built in](embedded), with the rules of its `_redirects` file and
-//! a [`Cache`] in front. It knows files and replies, and nothing of connections.
+//! A site is a [`Directory`] or what is [built in](embedded), with its [rules](rulebook) and a
+//! [`Cache`] in front. It knows files and replies, and nothing of connections.
 
 pub mod cache;
 pub mod directory;
 pub mod embedded;
-pub mod rules;
+pub mod headers;
+pub mod pattern;
+pub mod redirects;
+pub mod rulebook;
 
 use crate::http::content::{Body, Bytes, Content, Reply};
 use crate::http::response::{self, Status};
 use crate::http::target::Target;
-use crate::limits;
 use crate::now::Now;
 use cache::{Cache, Content as Held, Entry};
 use directory::{Directory, Miss};
-use rules::Rules;
+use redirects::{Redirects, Ruling};
+use rulebook::Rulebook;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,15 +27,12 @@ use std::time::Instant;
 /// Where a reply for a missing path is looked for.
 const NOT_FOUND_PAGE: &[u8] = b"/404.html";
 
-/// Files that tell the server something and are not part of what it serves.
-const RULE_FILES: [&[u8]; 2] = [b"/_redirects", b"/_headers"];
-
 /// A site that can be asked for paths.
 #[derive(Debug)]
 pub struct Site {
     /// `None` for the built-in site, all of which is in the cache from the start.
     directory: Option<Directory>,
-    rules: Rules,
+    rules: Rulebook,
     cache: Cache,
     /// The last reply that was made rather than found.
     made_described: String,
@@ -43,26 +43,23 @@ pub struct Site {
 impl Site {
     /// The site that is part of the program.
     pub fn built_in(now: &Now) -> io::Result<Site> {
-        let rules = Rules::parse(embedded::REDIRECTS).map_err(io::Error::other)?;
-        let mut site = Site::new(None, rules);
+        let redirects = Redirects::parse(embedded::REDIRECTS).map_err(io::Error::other)?;
+        let mut site = Site::new(None, Rulebook::fixed(redirects, now));
         for (path, entry) in embedded::entries(now) {
             site.cache.put(path.as_bytes(), entry);
         }
         Ok(site)
     }
 
-    /// The files beneath `root`. Fails if that can't be opened or isn't a directory, or if its
-    /// `_redirects` has a mistake.
-    pub fn in_directory(root: &Path) -> io::Result<Site> {
+    /// The files beneath `root`. Fails if that can't be opened or isn't a directory, or if one of its
+    /// rule files has a mistake.
+    pub fn in_directory(root: &Path, now: &Now) -> io::Result<Site> {
         let directory = Directory::open(root)?;
-        let rules = match directory.read_text(RULE_FILES[0], limits::RULES)? {
-            Some(text) => Rules::parse(&text).map_err(io::Error::other)?,
-            None => Rules::default(),
-        };
+        let rules = Rulebook::load(&directory, now)?;
         Ok(Site::new(Some(directory), rules))
     }
 
-    fn new(directory: Option<Directory>, rules: Rules) -> Site {
+    fn new(directory: Option<Directory>, rules: Rulebook) -> Site {
         let made_body = Bytes::Static(b"");
         let (made_described, made_fields) = (String::new(), String::new());
         Site { directory, rules, cache: Cache::default(), made_described, made_fields, made_body }
@@ -90,7 +87,8 @@ impl Site {
             return Ok(place);
         }
         self.cache.forget(path);
-        let entry = Entry::read(opened, now).map_err(|error| Miss::of(&error))?;
+        let headers = self.rules.headers.for_path(path);
+        let entry = Entry::read(opened, &headers, now).map_err(|error| Miss::of(&error))?;
         Ok(self.cache.put(path, entry))
     }
 
@@ -113,6 +111,21 @@ impl Site {
         Reply { status, described, fields, validators: None, body: Body::Bytes(&self.made_body) }
     }
 
+    fn rule(&mut self, ruling: Ruling, now: &Now) -> Reply<'_> {
+        match ruling {
+            Ruling::Redirect(status, location) => self.redirect(status, &location),
+            Ruling::Rewrite(status, to) => {
+                // What a rule is rewritten to isn't rewritten again: rules can't go round in a circle.
+                let target = Target::parse(&to).ok();
+                match target.map(|target| self.look_up(&target.path, now)) {
+                    Some(Ok(place)) => self.held(place, status),
+                    _ if status.code >= 400 => self.made(status, ""),
+                    _ => self.missing(now),
+                }
+            }
+        }
+    }
+
     fn redirect(&mut self, status: Status, location: &str) -> Reply<'_> {
         self.made(status, &format!("Location: {location}\r\n"))
     }
@@ -120,14 +133,23 @@ impl Site {
 
 impl Content for Site {
     fn find(&mut self, target: &Target, now: &Now) -> Reply<'_> {
-        if RULE_FILES.contains(&&*target.path) {
+        if let Some(directory) = &self.directory
+            && self.rules.refresh(directory, now)
+        {
+            // Entries carry the fields that the old rules gave them.
+            self.cache.clear();
+        }
+        if rulebook::FILES.contains(&&*target.path) {
             return self.missing(now);
+        }
+        if let Some(ruling) = self.rules.redirects.find(target, true) {
+            return self.rule(ruling, now);
         }
         match self.look_up(&target.path, now) {
             Ok(place) => self.held(place, Status::OK),
             Err(Miss::Directory) => self.redirect(Status::MOVED_PERMANENTLY, &target.location_of_directory()),
-            Err(Miss::Missing) => match self.rules.find(target) {
-                Some((status, location)) => self.redirect(status, &location),
+            Err(Miss::Missing) => match self.rules.redirects.find(target, false) {
+                Some(ruling) => self.rule(ruling, now),
                 None => self.missing(now),
             },
             Err(Miss::Forbidden) => self.made(Status::FORBIDDEN, ""),

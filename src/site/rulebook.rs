@@ -1,0 +1,99 @@
+//! The rule files of a site, and their reload: a change takes effect within about a second, and a file
+//! with a mistake in it changes nothing but the log.
+
+use super::directory::{Directory, Miss, Opened, Stamp};
+use super::headers::Headers;
+use super::redirects::Redirects;
+use crate::limits;
+use crate::now::Now;
+use log::{info, warn};
+use std::fmt;
+use std::io::{self, Read};
+use std::time::Instant;
+
+/// Files that tell the server something and are not part of what it serves.
+pub const FILES: [&[u8]; 2] = [b"/_redirects", b"/_headers"];
+
+/// The rules of a site.
+#[derive(Debug)]
+pub struct Rulebook {
+    /// Of `_redirects`.
+    pub redirects: Redirects,
+    /// Of `_headers`.
+    pub headers: Headers,
+    /// The versions that were looked at last; `None` where there is no such file.
+    seen: [Option<Stamp>; 2],
+    checked: Instant,
+}
+
+impl Rulebook {
+    /// Rules that come from no file and never change.
+    pub fn fixed(redirects: Redirects, now: &Now) -> Rulebook {
+        Rulebook { redirects, headers: Headers::default(), seen: [None; 2], checked: now.instant }
+    }
+
+    /// The rules of a directory. Fails with the file and line of a mistake.
+    pub fn load(directory: &Directory, now: &Now) -> io::Result<Rulebook> {
+        let mut book = Rulebook::fixed(Redirects::default(), now);
+        book.read(directory)?;
+        Ok(book)
+    }
+
+    /// Looks at the files again, at most once in [`limits::FRESH`]. Returns whether the rules changed.
+    pub fn refresh(&mut self, directory: &Directory, now: &Now) -> bool {
+        if now.instant.saturating_duration_since(self.checked) < limits::FRESH {
+            return false;
+        }
+        self.checked = now.instant;
+        match self.read(directory) {
+            Ok(false) => false,
+            Ok(true) => {
+                info!("the rules of the site have changed");
+                true
+            }
+            Err(error) => {
+                warn!("the rules of the site stay as they were: {error}");
+                false
+            }
+        }
+    }
+
+    /// Reads both files if either has changed, and takes both or neither. Whatever comes of it, the same
+    /// versions aren't read again.
+    fn read(&mut self, directory: &Directory) -> io::Result<bool> {
+        let [redirects, headers] = FILES.map(|path| open(directory, path));
+        let (redirects, headers) = (redirects?, headers?);
+        let versions = [&redirects, &headers].map(|opened| opened.as_ref().map(|opened| opened.stamp));
+        if versions == self.seen {
+            return Ok(false);
+        }
+        self.seen = versions;
+        let redirects = Redirects::parse(&text(redirects, FILES[0])?).map_err(io::Error::other)?;
+        let headers = Headers::parse(&text(headers, FILES[1])?).map_err(io::Error::other)?;
+        (self.redirects, self.headers) = (redirects, headers);
+        Ok(true)
+    }
+}
+
+fn open(directory: &Directory, path: &[u8]) -> io::Result<Option<Opened>> {
+    match directory.find(path) {
+        Ok(opened) => Ok(Some(opened)),
+        Err(Miss::Missing) => Ok(None),
+        Err(miss) => Err(fail(path, &miss)),
+    }
+}
+
+/// The text of a rule file; a missing one is as good as an empty one.
+fn text(opened: Option<Opened>, path: &[u8]) -> io::Result<String> {
+    let Some(opened) = opened else { return Ok(String::new()) };
+    let mut text = String::new();
+    opened.file.take(limits::RULES + 1).read_to_string(&mut text).map_err(|error| fail(path, &error))?;
+    if text.len() as u64 > limits::RULES {
+        return Err(fail(path, &format_args!("longer than {} bytes", limits::RULES)));
+    }
+    Ok(text)
+}
+
+fn fail(path: &[u8], why: &dyn fmt::Display) -> io::Error {
+    io::Error::other(format!("{}: {why}", String::from_utf8_lossy(&path[1..])))
+}
