@@ -14,8 +14,9 @@ use std::time::Instant;
 
 /// Something that can be asked for paths: a directory, the built-in site, a test's invention.
 pub trait Content {
-    /// The reply for a path. Never fails: what can't be found or opened is a reply too.
-    fn find(&mut self, target: &Target, now: &Now) -> Reply<'_>;
+    /// The reply for a path, in a coding that the client accepts (`Accept-Encoding`). Never fails: what
+    /// can't be found or opened is a reply too.
+    fn find(&mut self, target: &Target, accept_encoding: &[u8], now: &Now) -> Reply<'_>;
 
     /// The reply for a path that is not to be looked for, such as a hidden file: 404.
     fn missing(&mut self, now: &Now) -> Reply<'_>;

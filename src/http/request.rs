@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub conditions: Conditions<'a>,
     /// The part of the file that it wants.
     pub range: Option<&'a [u8]>,
+    /// The codings that it accepts, `Accept-Encoding`; empty if it doesn't say.
+    pub accept_encoding: &'a [u8],
     /// Whether the client waits for a 100 (RFC 9110 section 10.1.1) before it sends the body.
     pub expects_continue: bool,
 }
@@ -76,9 +78,13 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
     let mut seen = Fields::default();
     let mut conditions = Conditions::default();
     let mut range = None;
+    let mut accept_encoding = &b""[..];
     for field in parsed.headers.iter() {
         seen.note(field.name, field.value)?;
         conditions.note(field.name, field.value);
+        if field.name.len() == 15 && field.name.eq_ignore_ascii_case("accept-encoding") {
+            accept_encoding = field.value;
+        }
         if field.name.len() == 5 && field.name.eq_ignore_ascii_case("range") {
             // Two of them contradict each other; the whole file is always right.
             range = if range.is_none() { Some(field.value) } else { Some(&b""[..]) };
@@ -99,6 +105,7 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
         body,
         conditions,
         range,
+        accept_encoding,
         expects_continue: minor > 0 && seen.expects_continue,
     })
 }

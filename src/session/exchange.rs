@@ -72,7 +72,7 @@ impl Exchange<'_> {
             return self.plain(Status::CONTENT_TOO_LARGE, "", now);
         }
         match Target::parse(request.target) {
-            Ok(target) => self.conditional(request, site.find(&target, now), now),
+            Ok(target) => self.conditional(request, site.find(&target, request.accept_encoding, now), now),
             Err(Refused::Hidden) => self.reply(site.missing(now), now),
             Err(Refused::Malformed) => self.plain(Status::BAD_REQUEST, "", now),
         }

@@ -5,6 +5,7 @@
 //! that was not asked for the longest has to go.
 
 use super::directory::{Opened, Stamp};
+use crate::http::coding::{Coding, Codings};
 use crate::http::conditional::Validators;
 use crate::http::content::Bytes;
 use crate::http::mime::content_type;
@@ -43,6 +44,8 @@ pub struct Entry {
     pub fields: Box<[u8]>,
     /// What identifies this version.
     pub validators: Validators,
+    /// The compressed forms that it has beside it.
+    pub codings: Codings,
     /// The content itself.
     pub content: Content,
     /// The version of the file; `None` for what can't change.
@@ -50,6 +53,17 @@ pub struct Entry {
     settled: bool,
     checked: Instant,
     used: Instant,
+}
+
+/// In what form a file is sent, besides its content.
+#[derive(Debug, Default)]
+pub struct Form {
+    /// The fields that rules give it.
+    pub headers: Vec<(String, String)>,
+    /// The coding that its content is compressed with already.
+    pub coding: Option<Coding>,
+    /// The compressed forms that it has beside it.
+    pub codings: Codings,
 }
 
 /// The content of an entry.
@@ -62,25 +76,25 @@ pub enum Content {
 }
 
 impl Entry {
-    /// Content that doesn't come from a file, or whose file is described by `stamp`. `headers` are the
-    /// fields that rules give it; they go before our own.
+    /// Content that doesn't come from a file, or whose file is described by `stamp`. What
+    /// rules say of its fields goes before our own.
     pub fn new(
         name: &[u8],
         content: Content,
         stamp: Option<Stamp>,
         modified: SystemTime,
-        headers: &[(String, String)],
+        form: &Form,
         now: &Now,
     ) -> Entry {
         let length = match &content {
             Content::Bytes(bytes) => bytes.as_ref().len() as u64,
             Content::File(_, length) => *length,
         };
-        let ruled = |name: &str| headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        let ruled = |name: &str| form.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
         let kind = ruled("Content-Type").map_or_else(|| content_type(name), |(_, value)| value.clone());
         let modified = modified.min(now.wall); // one in the future would be a mistake (RFC 9110 section 8.8.2.1)
         let etag = match &stamp {
-            Some(stamp) => stamp.etag(),
+            Some(stamp) => stamp.etag(form.coding.map_or("", Coding::suffix)),
             None => etag_of_content(&content),
         };
         let mut fields = b"Last-Modified: ".to_vec();
@@ -89,12 +103,20 @@ impl Entry {
         if ruled("Accept-Ranges").is_none() {
             fields.extend_from_slice(b"Accept-Ranges: bytes\r\n");
         }
-        for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Content-Type")) {
+        for (name, value) in
+            form.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Content-Type"))
+        {
             fields.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         if kind.starts_with("text/html") && ruled("Cache-Control").is_none() {
             // A page names everything else, so an old one is what visitors notice.
             fields.extend_from_slice(b"Cache-Control: no-cache\r\n");
+        }
+        if let Some(coding) = form.coding {
+            fields.extend_from_slice(format!("Content-Encoding: {}\r\n", coding.name()).as_bytes());
+        }
+        if (form.coding.is_some() || !form.codings.is_empty()) && ruled("Vary").is_none() {
+            fields.extend_from_slice(b"Vary: Accept-Encoding\r\n");
         }
         let seconds = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let settled = stamp.is_none_or(|stamp| {
@@ -105,6 +127,7 @@ impl Entry {
             described: entity_fields(&kind, length).into_bytes().into_boxed_slice(),
             fields: fields.into_boxed_slice(),
             validators: Validators { etag: etag.into_bytes().into_boxed_slice(), modified: seconds },
+            codings: form.codings,
             content,
             stamp,
             settled,
@@ -114,7 +137,7 @@ impl Entry {
     }
 
     /// Reads a small file whole; keeps a large one open.
-    pub fn read(mut opened: Opened, headers: &[(String, String)], now: &Now) -> io::Result<Entry> {
+    pub fn read(mut opened: Opened, form: &Form, now: &Now) -> io::Result<Entry> {
         let stamp = opened.stamp;
         let content = if stamp.size > limits::SMALL_FILE {
             Content::File(Arc::new(opened.file), stamp.size)
@@ -123,7 +146,7 @@ impl Entry {
             (&mut opened.file).take(limits::SMALL_FILE).read_to_end(&mut bytes)?;
             Content::Bytes(Bytes::Shared(bytes.into()))
         };
-        Ok(Entry::new(&opened.name, content, Some(stamp), time_of(stamp.modified), headers, now))
+        Ok(Entry::new(&opened.name, content, Some(stamp), time_of(stamp.modified), form, now))
     }
 
     fn size(&self) -> usize {
@@ -167,10 +190,11 @@ impl Cache {
         entry.stamp.is_none() || now.instant.saturating_duration_since(entry.checked) < limits::FRESH
     }
 
-    /// The disk was asked: whether the entry is still what is there. If so it is fresh again.
-    pub fn confirm(&mut self, place: usize, stamp: &Stamp, now: &Now) -> bool {
+    /// The disk was asked: whether the entry, and what is beside it, is still what is
+    /// there. If so it is fresh again.
+    pub fn confirm(&mut self, place: usize, stamp: &Stamp, codings: Codings, now: &Now) -> bool {
         let entry = &mut self.entries[place];
-        let same = entry.settled && entry.stamp.as_ref() == Some(stamp);
+        let same = entry.settled && entry.stamp.as_ref() == Some(stamp) && entry.codings == codings;
         if same {
             entry.checked = now.instant;
         }

@@ -137,9 +137,10 @@ fn walk(root: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
 impl Stamp {
     /// A strong entity tag: length and time of the last change, which are the same on every host that the
     /// file was copied to with its time.
-    pub fn etag(&self) -> String {
+    /// `suffix` tells the compressed forms of a file apart.
+    pub fn etag(&self, suffix: &str) -> String {
         let (seconds, nanoseconds) = self.modified;
-        format!("\"{:x}-{seconds:x}-{nanoseconds:x}\"", self.size)
+        format!("\"{:x}-{seconds:x}-{nanoseconds:x}{suffix}\"", self.size)
     }
 
     fn of(metadata: &Metadata) -> Stamp {

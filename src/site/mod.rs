@@ -10,12 +10,14 @@ pub mod headers;
 pub mod pattern;
 pub mod redirects;
 pub mod rulebook;
+mod sidecars;
 
+use crate::http::coding::{self, Codings};
 use crate::http::content::{Body, Bytes, Content, Reply};
 use crate::http::response::{self, Status};
 use crate::http::target::Target;
 use crate::now::Now;
-use cache::{Cache, Content as Held, Entry};
+use cache::{Cache, Content as Held, Entry, Form};
 use directory::{Directory, Miss};
 use redirects::{Redirects, Ruling};
 use rulebook::Rulebook;
@@ -65,7 +67,7 @@ impl Site {
         Site { directory, rules, cache: Cache::default(), made_described, made_fields, made_body }
     }
 
-    /// The cache entry for a path, as fresh as [`limits::FRESH`] says.
+    /// The cache entry for a path, as fresh as [`limits::FRESH`](crate::limits::FRESH) says.
     fn look_up(&mut self, path: &[u8], now: &Now) -> Result<usize, Miss> {
         let remembered = self.cache.find(path, now);
         if let Some(place) = remembered
@@ -81,15 +83,47 @@ impl Site {
                 return Err(miss);
             }
         };
+        let codings = sidecars::beside(directory, &opened);
         if let Some(place) = remembered
-            && self.cache.confirm(place, &opened.stamp, now)
+            && self.cache.confirm(place, &opened.stamp, codings, now)
         {
             return Ok(place);
         }
         self.cache.forget(path);
-        let headers = self.rules.headers.for_path(path);
-        let entry = Entry::read(opened, &headers, now).map_err(|error| Miss::of(&error))?;
+        let form = Form { headers: self.rules.headers.for_path(path), coding: None, codings };
+        let entry = Entry::read(opened, &form, now).map_err(|error| Miss::of(&error))?;
         Ok(self.cache.put(path, entry))
+    }
+
+    /// The entry for the compressed form of a file that a client likes best, or the file's own.
+    fn in_best_form(&mut self, plain: usize, path: &[u8], accept_encoding: &[u8], now: &Now) -> usize {
+        let codings = self.cache.at(plain).codings;
+        if codings.is_empty() {
+            return plain;
+        }
+        let Some(coding) = coding::choose(accept_encoding, codings) else { return plain };
+        let key = sidecars::key(path, coding);
+        let remembered = self.cache.find(&key, now);
+        if let Some(place) = remembered
+            && self.cache.is_fresh(place, now)
+        {
+            return place;
+        }
+        let Some(directory) = &self.directory else { return plain };
+        let Some((opened, stamp)) = sidecars::open(directory, path, coding) else { return plain };
+        if let Some(place) = remembered
+            && self.cache.confirm(place, &stamp, Codings::default(), now)
+        {
+            return place;
+        }
+        self.cache.forget(&key);
+        let form = Form {
+            headers: self.rules.headers.for_path(path),
+            coding: Some(coding),
+            codings: Codings::default(),
+        };
+        let Ok(entry) = Entry::read(opened, &form, now) else { return plain };
+        self.cache.put(&key, entry)
     }
 
     fn held(&self, place: usize, status: Status) -> Reply<'_> {
@@ -111,14 +145,26 @@ impl Site {
         Reply { status, described, fields, validators: None, body: Body::Bytes(&self.made_body) }
     }
 
-    fn rule(&mut self, ruling: Ruling, now: &Now) -> Reply<'_> {
+    fn best(
+        &mut self,
+        place: usize,
+        path: &[u8],
+        status: Status,
+        accept_encoding: &[u8],
+        now: &Now,
+    ) -> Reply<'_> {
+        let place = self.in_best_form(place, path, accept_encoding, now);
+        self.held(place, status)
+    }
+
+    fn rule(&mut self, ruling: Ruling, accept_encoding: &[u8], now: &Now) -> Reply<'_> {
         match ruling {
             Ruling::Redirect(status, location) => self.redirect(status, &location),
             Ruling::Rewrite(status, to) => {
                 // What a rule is rewritten to isn't rewritten again: rules can't go round in a circle.
-                let target = Target::parse(&to).ok();
-                match target.map(|target| self.look_up(&target.path, now)) {
-                    Some(Ok(place)) => self.held(place, status),
+                let path = Target::parse(&to).map(|target| target.path.into_owned()).unwrap_or_default();
+                match self.look_up(&path, now) {
+                    Ok(place) => self.best(place, &path, status, accept_encoding, now),
                     _ if status.code >= 400 => self.made(status, ""),
                     _ => self.missing(now),
                 }
@@ -132,7 +178,7 @@ impl Site {
 }
 
 impl Content for Site {
-    fn find(&mut self, target: &Target, now: &Now) -> Reply<'_> {
+    fn find(&mut self, target: &Target, accept_encoding: &[u8], now: &Now) -> Reply<'_> {
         if let Some(directory) = &self.directory
             && self.rules.refresh(directory, now)
         {
@@ -143,13 +189,13 @@ impl Content for Site {
             return self.missing(now);
         }
         if let Some(ruling) = self.rules.redirects.find(target, true) {
-            return self.rule(ruling, now);
+            return self.rule(ruling, accept_encoding, now);
         }
         match self.look_up(&target.path, now) {
-            Ok(place) => self.held(place, Status::OK),
+            Ok(place) => self.best(place, &target.path, Status::OK, accept_encoding, now),
             Err(Miss::Directory) => self.redirect(Status::MOVED_PERMANENTLY, &target.location_of_directory()),
             Err(Miss::Missing) => match self.rules.redirects.find(target, false) {
-                Some(ruling) => self.rule(ruling, now),
+                Some(ruling) => self.rule(ruling, accept_encoding, now),
                 None => self.missing(now),
             },
             Err(Miss::Forbidden) => self.made(Status::FORBIDDEN, ""),

@@ -16,7 +16,7 @@ const LARGE: usize = limits::BUFFER + 1000;
 const FILE: u64 = 1_000_000;
 
 impl Content for Invented {
-    fn find(&mut self, target: &Target, now: &Now) -> Reply<'_> {
+    fn find(&mut self, target: &Target, _accept_encoding: &[u8], now: &Now) -> Reply<'_> {
         let found =
             |described, body| Reply { status: Status::OK, described, fields: b"", validators: None, body };
         match &*target.path {

@@ -1,0 +1,38 @@
+//! Files that are there a second time, compressed: `X.br`, `X.zst` and `X.gz` beside `X`.
+//!
+//! A sidecar counts only as long as it isn't older than its file, so that a page that was edited and not
+//! compressed again is never served as it was before.
+
+use super::directory::{Directory, Opened, Stamp};
+use crate::http::coding::{Coding, Codings};
+
+/// The compressed forms that a file has beside it.
+pub fn beside(directory: &Directory, plain: &Opened) -> Codings {
+    let mut codings = Codings::default();
+    for coding in Coding::ALL {
+        if find(directory, plain, coding).is_some() {
+            codings.add(coding);
+        }
+    }
+    codings
+}
+
+/// Opens the compressed form of the file that a path stands for, if it counts. Its name is that of the
+/// file, which says the type.
+pub fn open(directory: &Directory, path: &[u8], coding: Coding) -> Option<(Opened, Stamp)> {
+    let plain = directory.find(path).ok()?;
+    let mut sidecar = find(directory, &plain, coding)?;
+    sidecar.name = plain.name;
+    let stamp = sidecar.stamp;
+    Some((sidecar, stamp))
+}
+
+/// Where the cache keeps the compressed form: under a name that no path can have.
+pub fn key(path: &[u8], coding: Coding) -> Vec<u8> {
+    [path, b"\0", coding.name().as_bytes()].concat()
+}
+
+fn find(directory: &Directory, plain: &Opened, coding: Coding) -> Option<Opened> {
+    let path = [b"/", plain.name.as_slice(), coding.suffix().as_bytes()].concat();
+    directory.find(&path).ok().filter(|sidecar| sidecar.stamp.modified >= plain.stamp.modified)
+}
