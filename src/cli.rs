@@ -41,6 +41,10 @@ pub struct Options {
     #[arg(long, env = "SHOUTD_CLOSE_ON_ERROR")]
     close_on_error: bool,
 
+    /// Don't answer POST /upper
+    #[arg(long, env = "SHOUTD_NO_UPPER")]
+    no_upper: bool,
+
     /// Connections at once; more wait in the backlog [default: from the descriptor limit]
     #[arg(long, value_name = "N", env = "SHOUTD_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
@@ -64,7 +68,11 @@ impl Options {
             tcp: if nothing_named { vec![(loopback(12000), UpperOptions::default())] } else { self.tcp },
             udp: if nothing_named { default(12000) } else { self.udp },
             http: if nothing_named { default(8080) } else { self.http },
-            http_options: HttpOptions { keep_alive: self.keep_alive, close_on_error: self.close_on_error },
+            http_options: HttpOptions {
+                keep_alive: self.keep_alive,
+                close_on_error: self.close_on_error,
+                upper: !self.no_upper,
+            },
             root: self.root,
             max_connections: self.max_connections.map(|most| most as usize),
             drain: self.drain,

@@ -63,6 +63,16 @@ pub const SKIPPED_BODY: u64 = 64 * 1024;
 /// more than this is a mistake or an attack.
 pub const BODY: u64 = 1024 * 1024;
 
+/// Bytes of chunk sizes, extensions and trailers that may come without any content between them.
+pub const CHUNK_OVERHEAD: usize = 8 * 1024;
+
+/// Room that a piece of an answered body needs in the output besides itself: the head before the first,
+/// the chunk around each.
+pub const PIECE_ROOM: usize = 512;
+
+/// Time for a request body to make progress, where it is answered as it comes.
+pub const BODY_TIME: Duration = Duration::from_secs(30);
+
 /// Time for a reply to make progress, even by one byte. A peer that stops reading for longer is gone.
 pub const WRITE_TIME: Duration = Duration::from_secs(30);
 

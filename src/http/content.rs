@@ -18,6 +18,9 @@ pub trait Content {
     /// can't be found or opened is a reply too.
     fn find(&mut self, target: &Target, accept_encoding: &[u8], now: &Now) -> Reply<'_>;
 
+    /// Whether there is a file or directory of that path.
+    fn has(&mut self, target: &Target, now: &Now) -> bool;
+
     /// The reply for a path that is not to be looked for, such as a hidden file: 404.
     fn missing(&mut self, now: &Now) -> Reply<'_>;
 

@@ -40,6 +40,8 @@ pub enum Method {
     Get,
     /// HEAD.
     Head,
+    /// POST.
+    Post,
     /// OPTIONS.
     Options,
     /// One that RFC 9110 or RFC 5789 defines and a file doesn't have: 405.
@@ -115,7 +117,8 @@ fn method_named(name: &str) -> Method {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
         "OPTIONS" => Method::Options,
-        "POST" | "PUT" | "DELETE" | "CONNECT" | "TRACE" | "PATCH" => Method::NotAllowed,
+        "POST" => Method::Post,
+        "PUT" | "DELETE" | "CONNECT" | "TRACE" | "PATCH" => Method::NotAllowed,
         _ => Method::Unknown,
     }
 }

@@ -67,6 +67,15 @@ pub enum Connection {
 }
 
 impl Connection {
+    /// What to say to a client of HTTP/1.`minor` whose connection is `kept` or not.
+    pub fn after(kept: bool, minor: u8) -> Connection {
+        match (kept, minor) {
+            (false, _) => Connection::Close,
+            (true, 0) => Connection::KeepAlive,
+            (true, _) => Connection::Persistent,
+        }
+    }
+
     fn field(self) -> &'static str {
         match self {
             Connection::Persistent => "\r\n",

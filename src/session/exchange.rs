@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// What can be done with a file.
 const ALLOWED: &str = "Allow: GET, HEAD, OPTIONS\r\n";
 
+/// What can be done with the uppercase service, which is no file.
+const ALLOWED_UPPER: &str = "Allow: POST, OPTIONS\r\n";
+
 /// The rest of a reply, which isn't copied into the output buffer and is sent after it.
 #[derive(Debug)]
 pub enum Following {
@@ -52,6 +55,8 @@ pub struct Exchange<'a> {
     pub minor: u8,
     /// Whether the connection is to be kept, as far as the request is concerned.
     pub keep_alive: bool,
+    /// Whether the target is the uppercase service.
+    pub is_upper: bool,
     /// Whether replies of 300 or above close it.
     pub close_on_error: bool,
 }
@@ -61,9 +66,10 @@ impl Exchange<'_> {
     /// room for it.
     pub fn answer(self, request: &Request, now: &Now, site: &mut impl Content) -> Option<bool> {
         match request.method {
-            Method::NotAllowed => return self.plain(Status::METHOD_NOT_ALLOWED, ALLOWED, now),
+            Method::NotAllowed | Method::Post => return self.not_allowed(now),
             Method::Unknown => return self.plain(Status::NOT_IMPLEMENTED, "", now),
             Method::Options => return self.options(request, now),
+            Method::Get | Method::Head if self.is_upper => return self.not_allowed(now),
             Method::Get | Method::Head => {}
         }
         if let Framing::Length(length) = request.body
@@ -78,12 +84,22 @@ impl Exchange<'_> {
         }
     }
 
-    /// What may be done, to a path or (`*`) at all. It is the same everywhere, so nothing is looked up.
+    /// What may be done, to a path or (`*`) at all. It is the same for all files, so nothing is looked up.
     fn options(self, request: &Request, now: &Now) -> Option<bool> {
         if request.target != "*" && Target::parse(request.target) == Err(Refused::Malformed) {
             return self.plain(Status::BAD_REQUEST, "", now);
         }
-        self.bare(Status::NO_CONTENT, ALLOWED.as_bytes(), now)
+        let allowed = self.allowed();
+        self.bare(Status::NO_CONTENT, allowed.as_bytes(), now)
+    }
+
+    fn allowed(&self) -> &'static str {
+        if self.is_upper { ALLOWED_UPPER } else { ALLOWED }
+    }
+
+    fn not_allowed(self, now: &Now) -> Option<bool> {
+        let allowed = self.allowed();
+        self.plain(Status::METHOD_NOT_ALLOWED, allowed, now)
     }
 
     /// Sends as much of a reply as the client's conditions and range leave of it.
@@ -146,11 +162,7 @@ impl Exchange<'_> {
     /// Sends a reply with the bytes from `start` up to `end` of its body.
     fn part(self, reply: Reply, start: u64, end: u64, now: &Now) -> Option<bool> {
         let kept = self.keep_alive && !(self.close_on_error && reply.status.code >= 300);
-        let connection = match (kept, self.minor) {
-            (false, _) => Connection::Close,
-            (true, 0) => Connection::KeepAlive,
-            (true, _) => Connection::Persistent,
-        };
+        let connection = Connection::after(kept, self.minor);
         let fields = [reply.described, reply.fields];
         let head = |output: &mut Buffer, body: usize| {
             response::put_head(output, reply.status, &now.date, fields, connection, body)

@@ -7,18 +7,23 @@
 
 use super::ending::Ending;
 use super::exchange::{Exchange, Following};
+use super::uppering::{Progress, Uppering};
 use super::{Need, after};
 use crate::buffer::{Buffer, Desk};
 use crate::http::content::Content;
 use crate::http::head::{self, Scan};
 use crate::http::request::{self, Framing, Method};
 use crate::http::response::{self, Connection, Status};
+use crate::http::target::Target;
 use crate::limits;
 use crate::now::Now;
 use log::debug;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// The path of the uppercase service over HTTP.
+const UPPER: &str = "/upper";
 
 /// How a listener's connections behave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub struct HttpOptions {
     pub keep_alive: Duration,
     /// Whether to close after every reply of 300 or above.
     pub close_on_error: bool,
+    /// Whether `POST /upper` is answered, where no file has that name.
+    pub upper: bool,
 }
 
 /// The state of one connection.
@@ -45,6 +52,8 @@ pub struct Http {
     scanned: usize,
     /// Bytes of a request body that are still to be thrown away.
     skip: u64,
+    /// A body that is answered as it comes.
+    uppering: Option<Box<Uppering>>,
     /// Something of a request has come, and the deadline is that of its head.
     begun: bool,
     /// The replies rendered so far end in one that closes the connection.
@@ -72,6 +81,7 @@ impl Http {
             state: State::Reading,
             scanned: 0,
             skip: 0,
+            uppering: None,
             begun: false,
             last: false,
             stopping: false,
@@ -173,7 +183,9 @@ impl Http {
 
     pub(super) fn expired(&mut self, now: &Now) {
         match &mut self.state {
-            State::Reading if self.skip > 0 => self.state = State::Ending(Ending::Shutdown),
+            State::Reading if self.skip > 0 || self.uppering.is_some() => {
+                self.state = State::Ending(Ending::Shutdown);
+            }
             State::Reading if self.begun => self.expire_head(now),
             State::Reading => self.state = State::Ending(Ending::Shutdown),
             State::Replying => self.state = State::Ending(Ending::Abort),
@@ -215,6 +227,12 @@ impl Http {
     /// Answers what can be answered, and then knows what to wait for.
     fn advance(&mut self, now: &Now, site: &mut impl Content) {
         while !self.last && matches!(self.following, Following::Nothing) {
+            if self.uppering.is_some() {
+                if !self.advance_uppering(now) {
+                    break;
+                }
+                continue;
+            }
             if self.skip > 0 {
                 let skipped = self.input.len().min(usize::try_from(self.skip).unwrap_or(usize::MAX));
                 self.input.consume(skipped);
@@ -242,7 +260,10 @@ impl Http {
             return;
         }
         self.state = State::Reading;
-        if !self.input.is_empty() || self.skip > 0 {
+        if self.uppering.is_some() {
+            self.begun = true;
+            self.deadline = now.instant + limits::BODY_TIME;
+        } else if !self.input.is_empty() || self.skip > 0 {
             self.begin(now);
         } else if !self.begun {
             self.deadline = after(now.instant, self.options.keep_alive);
@@ -266,6 +287,12 @@ impl Http {
             Err(status) => return self.refuse(status, now),
         };
         debug!("{:?} {} HTTP/1.{}", request.method, request.target, request.minor);
+        let is_upper = self.options.upper && is_upper(request.target, now, site);
+        if is_upper && request.method == Method::Post {
+            let kept = request.keep_alive && !self.stopping && !self.options.keep_alive.is_zero();
+            let (body, minor, expects) = (request.body, request.minor, request.expects_continue);
+            return self.begin_uppering(length, body, Connection::after(kept, minor), expects);
+        }
         let skip = match request.body {
             // A client that waits for a 100 may send the body or not: nobody could tell what comes next.
             Framing::Length(length) if length == 0 || !request.expects_continue => length,
@@ -280,6 +307,7 @@ impl Http {
             following: &mut self.following,
             with_body: request.method != Method::Head,
             minor: request.minor,
+            is_upper,
             keep_alive,
             close_on_error: self.options.close_on_error,
         };
@@ -290,6 +318,36 @@ impl Http {
         self.scanned = 0;
         self.begun = false;
         true
+    }
+
+    /// Begins to answer a body with itself in capitals. False where the output has no room for that yet.
+    fn begin_uppering(&mut self, head: usize, body: Framing, connection: Connection, expects: bool) -> bool {
+        if self.output.room_left() <= limits::PIECE_ROOM {
+            return false;
+        }
+        self.input.consume(head);
+        self.scanned = 0;
+        self.begun = false;
+        if expects && self.input.is_empty() {
+            self.output.put(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        self.uppering = Some(Box::new(match body {
+            Framing::Length(length) => Uppering::with_length(length, connection),
+            Framing::Chunked => Uppering::chunked(connection),
+        }));
+        true
+    }
+
+    /// Goes on with that. False where it needs more input, or room in the output.
+    fn advance_uppering(&mut self, now: &Now) -> bool {
+        let Some(uppering) = &mut self.uppering else { return true };
+        let progress = uppering.advance(&mut self.input, &mut self.output, now);
+        if progress == Progress::Going {
+            return false;
+        }
+        self.last = uppering.is_last() || progress == Progress::Broken;
+        self.uppering = None;
+        if progress == Progress::Refused { self.refuse(Status::BAD_REQUEST, now) } else { true }
     }
 
     /// Answers something that isn't a request we understand. Where the next one would begin is unknown,
@@ -316,6 +374,13 @@ impl Http {
         self.state = State::Replying;
         self.deadline = now.instant + limits::WRITE_TIME;
     }
+}
+
+/// Whether a target is the uppercase service: its path as it is written, and no file of that name.
+fn is_upper(target: &str, now: &Now, site: &mut impl Content) -> bool {
+    target.starts_with(UPPER)
+        && target[UPPER.len()..].bytes().next().is_none_or(|byte| byte == b'?')
+        && Target::parse(target).is_ok_and(|target| !site.has(&target, now))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod ending;
 pub mod exchange;
 pub mod http;
 pub mod upper;
+pub mod uppering;
 
 use crate::buffer::Desk;
 use crate::http::content::Content;

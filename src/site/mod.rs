@@ -204,6 +204,10 @@ impl Content for Site {
         }
     }
 
+    fn has(&mut self, target: &Target, now: &Now) -> bool {
+        matches!(self.look_up(&target.path, now), Ok(_) | Err(Miss::Directory))
+    }
+
     fn missing(&mut self, now: &Now) -> Reply<'_> {
         match self.look_up(NOT_FOUND_PAGE, now) {
             Ok(place) => self.held(place, Status::NOT_FOUND),

@@ -48,7 +48,8 @@ fn methods_are_told_apart() {
     for (name, expected) in [
         ("GET", Method::Get),
         ("HEAD", Method::Head),
-        ("POST", Method::NotAllowed),
+        ("PUT", Method::NotAllowed),
+        ("POST", Method::Post),
         ("OPTIONS", Method::Options),
         ("get", Method::Unknown),
         ("BREW", Method::Unknown),

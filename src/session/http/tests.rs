@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::http::content::{Body, Bytes, Reply};
-use crate::http::target::Target;
 use std::time::SystemTime;
 
 /// A site of three files: `/small`, `/large` (more than the output buffer holds) and `/file`.
@@ -25,6 +24,10 @@ impl Content for Invented {
             b"/file" => found(b"Content-Length: 1000000\r\n", Body::File(&self.file, FILE)),
             _ => self.missing(now),
         }
+    }
+
+    fn has(&mut self, target: &Target, _now: &Now) -> bool {
+        matches!(&*target.path, b"/small" | b"/large" | b"/file")
     }
 
     fn missing(&mut self, _now: &Now) -> Reply<'_> {
@@ -52,7 +55,7 @@ impl Driven {
     }
 
     fn usual() -> Driven {
-        Driven::new(HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: false })
+        Driven::new(HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: false, upper: true })
     }
 
     fn receive(&mut self, bytes: &[u8]) {
@@ -233,7 +236,7 @@ fn a_reply_that_is_not_taken_is_given_up() {
 
 #[test]
 fn errors_close_where_that_is_asked_for() {
-    let options = HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: true };
+    let options = HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: true, upper: true };
     let mut driven = Driven::new(options);
     driven.receive((request("/small") + &request("/nope") + &request("/small")).as_bytes());
     assert_eq!(statuses(&driven.send_all(usize::MAX)), ["200", "404"]);
@@ -242,7 +245,8 @@ fn errors_close_where_that_is_asked_for() {
 
 #[test]
 fn without_keep_alive_each_reply_closes() {
-    let mut driven = Driven::new(HttpOptions { keep_alive: Duration::ZERO, close_on_error: false });
+    let mut driven =
+        Driven::new(HttpOptions { keep_alive: Duration::ZERO, close_on_error: false, upper: true });
     assert_eq!(driven.session.deadline(), Some(driven.now.instant + limits::HEAD_TIME));
     driven.receive(request("/small").as_bytes());
     assert!(driven.send_all(usize::MAX).contains("Connection: close"));
@@ -272,4 +276,91 @@ fn stopping_lets_the_request_under_way_finish() {
 fn an_idle_session_is_small() {
     let size = std::mem::size_of::<crate::session::Session>();
     assert!(size <= 256, "a session takes {size} bytes");
+}
+
+fn post(path: &str, fields: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n{body}")
+}
+
+#[test]
+fn bodies_come_back_in_capitals_however_they_are_cut() {
+    let first = post("/upper", "Content-Length: 11", "hello, body");
+    let second =
+        post("/upper", "Transfer-Encoding: chunked", "5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n");
+    let all = first + &second + &request("/nope");
+    for cut in 1..all.len() {
+        let mut driven = Driven::usual();
+        let mut replies = String::new();
+        for part in [&all[..cut], &all[cut..]] {
+            driven.receive(part.as_bytes());
+            replies += &driven.send_all(7);
+        }
+        assert_eq!(statuses(&replies), ["200", "200", "404"], "cut at {cut}: {replies}");
+        assert!(
+            replies.contains("Content-Length: 11\r\n") && replies.contains("Transfer-Encoding: chunked\r\n")
+        );
+        let letters: String = replies.split("\r\n\r\n").skip(1).collect();
+        let capitals: String = letters.chars().filter(char::is_ascii_uppercase).collect();
+        assert!(capitals.starts_with("HELLOBODY") && capitals.contains("HELLO"), "cut at {cut}: {letters}");
+    }
+}
+
+#[test]
+fn a_long_body_takes_no_more_than_the_desk() {
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Content-Length: 1000000", "").as_bytes());
+    let mut got = 0;
+    for _ in 0..100 {
+        assert_eq!(driven.session.need(), Need::Read);
+        driven.receive(&[b'x'; 10_000]);
+        got += driven.send_all(usize::MAX).matches('X').count();
+    }
+    assert_eq!(got, 1_000_000 + 1, "with the X of X-Content-Type-Options");
+    driven.receive(request("/small").as_bytes());
+    assert_eq!(statuses(&driven.send_all(usize::MAX)), ["200"]);
+}
+
+#[test]
+fn a_client_that_waits_for_a_100_gets_it() {
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Content-Length: 2\r\nExpect: 100-continue", "").as_bytes());
+    assert_eq!(driven.send_all(usize::MAX), "HTTP/1.1 100 Continue\r\n\r\n");
+    driven.receive(b"ok");
+    assert!(driven.send_all(usize::MAX).ends_with("\r\n\r\nOK"));
+    assert_eq!(driven.session.need(), Need::Read);
+}
+
+#[test]
+fn malformed_bodies_are_refused_or_cut_off() {
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Transfer-Encoding: chunked", "x\r\n").as_bytes());
+    assert_eq!(statuses(&driven.send_all(usize::MAX)), ["400"]);
+    assert_eq!(driven.session.need(), Need::Shutdown);
+
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Transfer-Encoding: chunked", "2\r\nokx").as_bytes());
+    let reply = driven.send_all(usize::MAX);
+    assert!(reply.ends_with("\r\n2\r\nOK\r\n"), "no last chunk: {reply}");
+    assert_eq!(driven.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn only_post_and_only_there() {
+    let mut driven = Driven::usual();
+    let requests = request("/upper")
+        + &post("/small", "Content-Length: 1", "x")
+        + &post("/nope", "Content-Length: 0", "");
+    driven.receive(requests.as_bytes());
+    let replies = driven.send_all(usize::MAX);
+    assert_eq!(statuses(&replies), ["405", "405", "405"]);
+    assert_eq!(replies.matches("Allow: POST, OPTIONS\r\n").count(), 1);
+}
+
+#[test]
+fn a_body_that_stops_coming_ends_the_connection() {
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Content-Length: 10", "abc").as_bytes());
+    driven.send_all(usize::MAX);
+    driven.pass(limits::BODY_TIME);
+    assert_eq!(driven.session.need(), Need::Shutdown);
 }

@@ -1,0 +1,129 @@
+//! `POST /upper`: the uppercase service over HTTP, a body in and the same body in capitals out.
+//!
+//! The reply begins as soon as there is content, and goes on piece by piece as the request does, so a
+//! body of any length takes no more memory than the desk has. While a piece isn't sent nothing is
+//! received. A body with a length is answered with that length, a chunked one in chunks.
+
+use crate::buffer::Buffer;
+use crate::http::chunked::{Decoder, Malformed, Piece};
+use crate::http::response::{self, Connection, Status};
+use crate::limits;
+use crate::now::Now;
+use crate::uppercase::uppercase;
+
+/// A body that is being answered.
+#[derive(Debug)]
+pub struct Uppering {
+    body: Body,
+    connection: Connection,
+    /// The head of the reply is written.
+    begun: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    Length { all: u64, left: u64 },
+    Chunked(Decoder),
+}
+
+/// How far it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More has to be received, or room to be made in the output.
+    Going,
+    /// The reply is complete.
+    Done,
+    /// The body is malformed, and nothing has been answered yet: 400.
+    Refused,
+    /// The body is malformed, in the middle of the reply: only closing can say so.
+    Broken,
+}
+
+impl Uppering {
+    /// A body of known length.
+    pub fn with_length(length: u64, connection: Connection) -> Uppering {
+        Uppering { body: Body::Length { all: length, left: length }, connection, begun: false }
+    }
+
+    /// A chunked body.
+    pub fn chunked(connection: Connection) -> Uppering {
+        Uppering { body: Body::Chunked(Decoder::new()), connection, begun: false }
+    }
+
+    /// Whether the connection ends with this reply.
+    pub fn is_last(&self) -> bool {
+        self.connection == Connection::Close
+    }
+
+    /// Turns as much input into output as there is of the one and room in the other.
+    pub fn advance(&mut self, input: &mut Buffer, output: &mut Buffer, now: &Now) -> Progress {
+        loop {
+            if output.room_left() <= limits::PIECE_ROOM {
+                return Progress::Going;
+            }
+            if let Body::Length { left: 0, .. } = self.body {
+                self.begin(output, now);
+                return Progress::Done;
+            }
+            if input.is_empty() {
+                return Progress::Going;
+            }
+            match self.piece(input, output.room_left() - limits::PIECE_ROOM) {
+                Ok(Piece::Framing(count)) => input.consume(count),
+                Ok(Piece::Content(count)) => {
+                    self.begin(output, now);
+                    self.put(&mut input.filled_mut()[..count], output);
+                    input.consume(count);
+                }
+                Ok(Piece::Done(count)) => {
+                    input.consume(count);
+                    self.begin(output, now);
+                    output.put(b"0\r\n\r\n");
+                    return Progress::Done;
+                }
+                Err(Malformed) if self.begun => return Progress::Broken,
+                Err(Malformed) => return Progress::Refused,
+            }
+        }
+    }
+
+    fn piece(&mut self, input: &Buffer, room: usize) -> Result<Piece, Malformed> {
+        let most = input.len().min(room);
+        match &mut self.body {
+            Body::Length { left, .. } => {
+                let count = most.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= count as u64;
+                Ok(Piece::Content(count))
+            }
+            Body::Chunked(decoder) => decoder.next(&input.filled()[..most]),
+        }
+    }
+
+    fn put(&self, content: &mut [u8], output: &mut Buffer) {
+        uppercase(content);
+        match self.body {
+            Body::Length { .. } => output.put(content),
+            Body::Chunked(_) => {
+                output.put(format!("{:x}\r\n", content.len()).as_bytes());
+                output.put(content);
+                output.put(b"\r\n");
+            }
+        }
+    }
+
+    fn begin(&mut self, output: &mut Buffer, now: &Now) {
+        if self.begun {
+            return;
+        }
+        self.begun = true;
+        let framing = match self.body {
+            Body::Length { all, .. } => format!("Content-Length: {all}\r\n"),
+            Body::Chunked(_) => "Transfer-Encoding: chunked\r\n".to_owned(),
+        };
+        // Whatever the bytes are, they aren't a page: a browser must not run them.
+        let fields = "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
+        let fields = [fields.as_bytes(), framing.as_bytes()];
+        let fits = response::put_head(output, Status::OK, &now.date, fields, self.connection, 0);
+        debug_assert!(fits, "the room was looked at");
+    }
+}
