@@ -342,3 +342,89 @@ impl Drop for Folder {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+/// Sends bytes on a connection of its own, half-closes, and returns all that comes until the FIN. Only for
+/// what the server takes without being read from; otherwise both sides would wait for each other.
+pub fn conversation(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut stream = connect(address);
+    stream.write_all(bytes.as_ref()).expect("all of it can be sent");
+    stream.shutdown(std::net::Shutdown::Write).expect("a half-close");
+    read_to_end(&mut stream)
+}
+
+/// Bytes without a pattern, the same ones for the same seed (SplitMix64).
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)).to_le_bytes()
+    };
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        bytes.extend_from_slice(&next());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+impl Shoutd {
+    /// The lines on stderr that have come so far and that nobody has taken. Doesn't wait.
+    pub fn said(&self) -> Vec<String> {
+        self.stderr.try_iter().collect()
+    }
+}
+
+/// Says why a test can't be made here, for its caller to return. With CI set nothing may be left out.
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "can't be left out with CI set: {why}");
+    eprintln!("skipped: {why}");
+}
+
+/// The next datagram that a UDP socket receives, whole. With a timeout set, a signal interrupts the call
+/// (signal(7)), and children that stop, go on or end send us one.
+pub fn udp_reply(socket: &UdpSocket) -> Vec<u8> {
+    let mut buffer = vec![0; 65_536];
+    loop {
+        match socket.recv(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => {
+                buffer.truncate(result.expect("a datagram"));
+                return buffer;
+            }
+        }
+    }
+}
+
+/// Whether a UDP socket has nothing to receive now. On loopback a datagram arrives before `send` returns,
+/// so ask after the answer to a later one has come, and there is nothing to wait for.
+pub fn has_no_datagram(socket: &UdpSocket) -> bool {
+    socket.set_nonblocking(true).unwrap();
+    let result = socket.recv(&mut [0; 16]);
+    socket.set_nonblocking(false).unwrap();
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// The bytes of replies with every `Date` blanked, to be compared with others.
+pub fn undated(mut bytes: Vec<u8>) -> Vec<u8> {
+    let name = b"\r\nDate: ";
+    let starts: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(name)).collect();
+    starts.into_iter().for_each(|at| bytes[at + name.len()..at + name.len() + 29].fill(b'.'));
+    bytes
+}
+
+/// Waits for a child to end by itself, and returns its exit status; `None` if a signal ended it.
+pub fn wait_for_end(child: &mut Child) -> Option<i32> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return status.code();
+        }
+        if Instant::now() > end {
+            let _ = child.kill().and_then(|()| child.wait());
+            panic!("it runs, and should have ended");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,176 @@
+//! The rule files of a site, and `POST /upper`: what is answered besides files.
+
+mod support;
+
+use std::io::Write;
+use support::*;
+
+fn start(folder: &Folder) -> Shoutd {
+    Shoutd::start(&["--http", "0", "--root", folder.as_str()])
+}
+
+#[test]
+fn redirects_rewrites_and_forced_rules() {
+    let folder = Folder::new();
+    folder.write("file.txt", "a file");
+    folder.write("app.html", "the application");
+    folder.write("gone.html", "gone for good");
+    folder.write(
+        "_redirects",
+        "/file.txt /elsewhere\n/forced.txt /elsewhere 302!\n/blog/:year/* /news/:year/:splat 308\n\
+         /old/* /gone.html 410\n/app/* /app.html 200\n/out/* https://example.org/:splat 307\n",
+    );
+    folder.write("forced.txt", "never seen");
+    let server = start(&folder);
+    assert_eq!(get(server.http(), "/file.txt").body, b"a file", "files go before rules");
+    for (path, status, location) in [
+        ("/forced.txt", 302, "/elsewhere"),
+        ("/blog/2026/a%20b/?x=1", 308, "/news/2026/a%20b/?x=1"),
+        ("/out//evil.example", 307, "https://example.org/evil.example"),
+    ] {
+        let response = get(server.http(), path);
+        assert_eq!((response.status, response.field("location")), (status, Some(location)), "{path}");
+    }
+    let rewritten = get(server.http(), "/app/any/route");
+    assert_eq!((rewritten.status, rewritten.body.as_slice()), (200, &b"the application"[..]));
+    let gone = get(server.http(), "/old/page");
+    assert_eq!((gone.status, gone.body.as_slice()), (410, &b"gone for good"[..]));
+    for hidden in ["/_redirects", "/_headers", "/nope"] {
+        assert_eq!(get(server.http(), hidden).status, 404, "{hidden}");
+    }
+}
+
+#[test]
+fn headers_are_added_and_replace_our_own() {
+    let folder = Folder::new();
+    folder.write("index.html", "<p>page");
+    folder.write("data.json", "{}");
+    folder.write("_headers", "/*\n  X-Frame-Options: DENY\n/data.json\n  Cache-Control: max-age=60\n  Content-Type: text/x-mine\n/\n  Cache-Control: public\n");
+    let server = start(&folder);
+    let page = get(server.http(), "/");
+    assert_eq!((page.field("x-frame-options"), page.field("cache-control")), (Some("DENY"), Some("public")));
+    let data = get(server.http(), "/data.json");
+    assert_eq!(
+        (data.field("content-type"), data.field("cache-control")),
+        (Some("text/x-mine"), Some("max-age=60"))
+    );
+    assert_eq!(
+        get(server.http(), "/index.html").field("cache-control"),
+        Some("no-cache"),
+        "pages revalidate"
+    );
+}
+
+#[test]
+fn rules_take_effect_without_a_restart_and_mistakes_change_nothing() {
+    let folder = Folder::new();
+    folder.write("_redirects", "/a /one\n");
+    let server = start(&folder);
+    let location = || get(server.http(), "/a").field("location").map(str::to_owned);
+    assert_eq!(location().as_deref(), Some("/one"));
+    folder.write("_redirects", "/a /two\n");
+    eventually(|| location().as_deref() == Some("/two"), || format!("{:?}", location()));
+    folder.write("_redirects", "/a /three\n/b\n");
+    // The mistake is found at a request, a second after the last look.
+    let logged = std::thread::spawn({
+        let address = server.http();
+        move || {
+            for _ in 0..30 {
+                get(address, "/a");
+                std::thread::sleep(std::time::Duration::from_millis(100)); // the time of a look is what is tested
+            }
+        }
+    });
+    let line = server.wait_for_log("_redirects, line 2");
+    assert!(line.contains("stay as they were"), "{line}");
+    logged.join().unwrap();
+    assert_eq!(location().as_deref(), Some("/two"));
+    folder.write("_headers", "/*\n  X-New: yes\n");
+    folder.write("_redirects", "/a /four\n");
+    eventually(|| location().as_deref() == Some("/four"), || format!("{:?}", location()));
+}
+
+#[test]
+fn a_mistake_at_start_is_an_error_with_its_line() {
+    for (name, text, expected) in [
+        ("_redirects", "/ok /fine\n/a //evil.example\n", "_redirects, line 2"),
+        ("_headers", "/a\n  Content-Length: 5\n", "_headers, line 2"),
+    ] {
+        let folder = Folder::new();
+        folder.write(name, text);
+        let output = command(&["--http", "0", "--root", folder.as_str()]).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr.contains(expected) && stderr.lines().count() == 1, "{stderr}");
+    }
+}
+
+fn upper(address: std::net::SocketAddr, fields: &str, body: &[u8]) -> Response {
+    exchange(address, [format!("POST /upper HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes(), body].concat())
+}
+
+#[test]
+fn bodies_come_back_in_capitals() {
+    let server = Shoutd::start(&["--http", "0"]);
+    let response = upper(server.http(), "Content-Length: 7\r\n", b"hello\0!");
+    assert_eq!((response.status, response.body.as_slice()), (200, &b"HELLO\0!"[..]));
+    assert_eq!(get(server.http(), "/upper").field("allow"), Some("POST, OPTIONS"));
+
+    let mut stream = connect(server.http());
+    stream.write_all(b"POST /upper HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+    stream.write_all(b"3;x\r\nabc\r\n0\r\nT: r\r\n\r\n").unwrap();
+    stream.write_all(b"GET /upper HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let all = String::from_utf8(read_to_end(&mut stream)).unwrap();
+    assert!(all.contains("Transfer-Encoding: chunked\r\n\r\n3\r\nABC\r\n0\r\n\r\nHTTP/1.1 405 "), "{all}");
+}
+
+#[test]
+fn a_large_body_streams_in_constant_memory() {
+    let server = Shoutd::start(&["--http", "0"]);
+    upper(server.http(), "Content-Length: 1\r\n", b"x");
+    let before = server.resident();
+    let length = 64 << 20;
+    let mut stream = connect(server.http());
+    let mut sending = stream.try_clone().unwrap();
+    let sender = std::thread::spawn(move || {
+        let head = format!("POST /upper HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        sending.write_all(head.as_bytes()).unwrap();
+        let piece = vec![b'q'; 1 << 20];
+        (0..length / piece.len()).for_each(|_| sending.write_all(&piece).unwrap());
+    });
+    let response = read_response(&mut stream, false);
+    sender.join().unwrap();
+    assert!(response.body.len() == length && response.body.iter().all(|&byte| byte == b'Q'));
+    let growth = server.resident().saturating_sub(before);
+    assert!(growth < 1024, "the server grew by {growth} KiB");
+}
+
+#[test]
+fn the_uppercase_service_yields_to_a_file_and_can_be_turned_off() {
+    let folder = Folder::new();
+    folder.write("upper", "a file of that name");
+    let server = start(&folder);
+    assert_eq!(
+        upper(server.http(), "Content-Length: 1\r\n", b"x").field("allow"),
+        Some("GET, HEAD, OPTIONS")
+    );
+    assert_eq!(get(server.http(), "/upper").body, b"a file of that name");
+    let off = Shoutd::start(&["--http", "0", "--no-upper"]);
+    assert_eq!(upper(off.http(), "Content-Length: 1\r\n", b"x").status, 405);
+    assert_eq!(get(off.http(), "/upper").status, 404);
+}
+
+#[test]
+fn malformed_chunks_never_reach_a_second_request() {
+    let server = Shoutd::start(&["--http", "0"]);
+    for body in ["zz\r\n", "5\nhello", "1\r\nabc", "10000000000000000\r\n", "1\r\na\n0\r\n\r\n"] {
+        let mut stream = connect(server.http());
+        let request = format!(
+            "POST /upper HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}GET / HTTP/1.1\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let all = String::from_utf8(read_to_end(&mut stream)).unwrap();
+        assert_eq!(all.matches("HTTP/1.1 ").count(), 1, "{body:?}: {all}");
+        assert!(all.starts_with("HTTP/1.1 400 ") || !all.ends_with("0\r\n\r\n"), "{body:?}: {all}");
+    }
+}
