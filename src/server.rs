@@ -175,6 +175,9 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     if address.ip().is_multicast() || address.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
         return Err(io::Error::new(ErrorKind::AddrNotAvailable, "datagrams to many are not answered"));
     }
+    if is_broadcast(address) {
+        return Err(io::Error::new(ErrorKind::AddrNotAvailable, "datagrams to many are not answered"));
+    }
     let (socket, address) = open(address, Type::DGRAM, Protocol::UDP)?;
     // Less than asked for is fine: the system has its own limit.
     let _ = socket.set_recv_buffer_size(limits::UDP_RECEIVE);
@@ -184,6 +187,15 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// Whether an address is the broadcast address of one of our networks: the kernel refuses to connect a
+/// plain UDP socket to it, which sends nothing (EACCES of connect(2)).
+fn is_broadcast(address: SocketAddr) -> bool {
+    let IpAddr::V4(ip) = address.ip() else { return false };
+    let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
+    let refused = probe.and_then(|probe| probe.connect((ip, 9)));
+    !ip.is_unspecified() && refused.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Raises the descriptor limit as far as it goes, and leaves some aside.

@@ -12,7 +12,7 @@ use crate::buffer::Desk;
 use crate::http::content::Content;
 use crate::limits;
 use crate::now::Now;
-use crate::session::{Need, Session};
+use crate::session::{Need, Session, Then};
 use log::{debug, trace};
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -20,7 +20,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A guest of the event loop.
 #[derive(Debug)]
@@ -53,9 +53,16 @@ impl Connection {
         self.latch.writable |= event.is_writable() || broken;
     }
 
-    /// The session, for its deadline and for telling it the time.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.session
+    /// When the session wants to be told that its time is up, unless something happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.session.deadline()
+    }
+
+    /// The deadline may have come. It is for [`drive`](Self::drive) to find out, after one more try: the
+    /// kernel only says that a socket is writable when a third of its buffer is free, and a peer that
+    /// takes a little at a time is slow, not gone.
+    pub fn doubt(&mut self) {
+        self.latch.writable = true;
     }
 
     /// The server is stopping.
@@ -68,7 +75,8 @@ impl Connection {
         &mut self.stream
     }
 
-    /// Does what the session needs until it has to wait, its budget is spent, or it is over.
+    /// Does what the session needs until it has to wait, its budget is spent, or it is over. A session that
+    /// has to wait and has no time left is told so.
     pub fn drive(&mut self, id: Id, desk: &mut Desk, now: &Now, site: &mut impl Content) -> Verdict {
         self.session.sit(desk);
         let mut budget = limits::TURN;
@@ -78,6 +86,11 @@ impl Connection {
                 Ok(None) => break Verdict::Done,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if self.session.deadline().is_some_and(|deadline| deadline <= now.instant) {
+                        trace!("{id}: time is up");
+                        self.session.expired(now);
+                        continue;
+                    }
                     trace!("{id}: waits");
                     break Verdict::Wait;
                 }
@@ -113,8 +126,8 @@ impl Connection {
                 self.session.received(count, now, site);
                 return Ok(Some(count));
             }
-            Need::Write { more } => {
-                let count = self.send(more)?;
+            Need::Write(then) => {
+                let count = self.send(then)?;
                 trace!("{id}: wrote {count}");
                 self.session.sent(count, now, site);
                 return Ok(Some(count));
@@ -150,10 +163,14 @@ impl Connection {
         settle(&mut self.latch.readable, short && !self.latch.hung_up, result)
     }
 
-    fn send(&mut self, more: bool) -> io::Result<usize> {
+    fn send(&mut self, then: Then) -> io::Result<usize> {
         check(self.latch.writable)?;
+        if then == Then::Fin {
+            self.cork();
+        }
         let unsent = self.session.unsent();
-        let flags = if more { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
+        let flags =
+            if then == Then::More { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
         let result = rustix::net::send(&self.stream, unsent, flags);
         let short = result.is_ok_and(|count| count < unsent.len());
         settle(&mut self.latch.writable, short, result)
@@ -163,15 +180,21 @@ impl Connection {
     /// have become shorter, and only asking again tells.
     fn send_file(&mut self, budget: usize, last: bool) -> io::Result<usize> {
         check(self.latch.writable)?;
-        if last && !self.corked {
-            // sendfile(2) has no MSG_MORE, so the cork holds the last segment back for the FIN.
-            self.corked = SockRef::from(&self.stream).set_tcp_cork(true).is_ok();
+        if last {
+            self.cork();
         }
         let Some((file, offset, length)) = self.session.file() else { return Ok(0) };
         let most = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
         let mut offset = offset;
         let result = rustix::fs::sendfile(&self.stream, file, Some(&mut offset), most);
         settle(&mut self.latch.writable, false, result)
+    }
+
+    /// Holds the last segment back until the FIN, which then rides with it.
+    fn cork(&mut self) {
+        if !self.corked {
+            self.corked = SockRef::from(&self.stream).set_tcp_cork(true).is_ok();
+        }
     }
 }
 

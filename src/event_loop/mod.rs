@@ -192,7 +192,7 @@ impl<C: Content> EventLoop<C> {
             What::Connection(connection) => {
                 let verdict = connection.drive(id, &mut self.desk, now, &mut self.site);
                 if verdict != Verdict::Done {
-                    self.timers.look_at(id, &mut guest.hint, connection.session().deadline());
+                    self.timers.look_at(id, &mut guest.hint, connection.deadline());
                 }
                 verdict
             }
@@ -202,19 +202,17 @@ impl<C: Content> EventLoop<C> {
         }
     }
 
-    /// Somebody's hint has come. Their deadline may have moved since; if it has not, they are told.
+    /// Somebody's hint has come. Their deadline may have moved since; if it has not, they have a turn.
     fn expire(&mut self, id: Id, now: &Now) {
         let Some(guest) = self.guests.get(id) else { return };
         guest.hint = None;
         match &mut guest.what {
             What::Connection(connection) => {
-                let session = connection.session();
-                if session.deadline().is_some_and(|deadline| deadline <= now.instant) {
-                    trace!("{id}: time is up");
-                    session.expired(now);
+                if connection.deadline().is_some_and(|deadline| deadline <= now.instant) {
+                    connection.doubt();
                     self.enqueue(id);
                 } else {
-                    self.timers.look_at(id, &mut guest.hint, session.deadline());
+                    self.timers.look_at(id, &mut guest.hint, connection.deadline());
                 }
             }
             What::Listener(listener) => {

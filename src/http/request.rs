@@ -112,6 +112,15 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
     })
 }
 
+/// Turns a later minor version into the one that we know, as RFC 9110 section 2.5 has a server read it:
+/// `HTTP/1.2` and so on are answered as HTTP/1.1.
+pub fn settle_version(head: &mut [u8]) {
+    let Some(end) = head.iter().position(|&byte| byte == b'\r') else { return };
+    if let [.., b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'2'..=b'9'] = &mut head[..end] {
+        *minor = b'1';
+    }
+}
+
 fn method_named(name: &str) -> Method {
     match name {
         "GET" => Method::Get,

@@ -8,7 +8,7 @@
 use super::ending::Ending;
 use super::exchange::{Exchange, Following};
 use super::uppering::{Progress, Uppering};
-use super::{Need, after};
+use super::{Need, Then, after};
 use crate::buffer::{Buffer, Desk};
 use crate::http::content::Content;
 use crate::http::head::{self, Scan};
@@ -102,11 +102,15 @@ impl Http {
         match (&self.state, &self.following) {
             (State::Reading, _) => Need::Read,
             (State::Ending(ending), _) => ending.need(),
-            (State::Replying, Following::Nothing) => Need::Write { more: self.last },
-            (State::Replying, _) if !self.output.is_empty() => Need::Write { more: true },
-            (State::Replying, Following::Bytes { .. }) => Need::Write { more: self.last },
+            (State::Replying, Following::Nothing) => self.write_the_rest(),
+            (State::Replying, _) if !self.output.is_empty() => Need::Write(Then::More),
+            (State::Replying, Following::Bytes { .. }) => self.write_the_rest(),
             (State::Replying, Following::File { .. }) => Need::SendFile { last: self.last },
         }
+    }
+
+    fn write_the_rest(&self) -> Need {
+        Need::Write(if self.last { Then::Fin } else { Then::Nothing })
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -133,8 +137,6 @@ impl Http {
             return;
         }
         self.input.filled_by(count);
-        // Whatever it is: even the empty lines that are ignored must not extend the time for a head.
-        self.begin(now);
         self.advance(now, site);
     }
 
@@ -218,6 +220,7 @@ impl Http {
             return;
         }
         self.begun = false;
+        self.deadline = after(now.instant, self.options.keep_alive);
         self.advance(now, site);
         if self.stopping && !self.begun && matches!(self.state, State::Reading) {
             self.state = State::Ending(Ending::Shutdown);
@@ -241,6 +244,7 @@ impl Http {
                     break;
                 }
                 self.begun = false;
+                self.deadline = after(now.instant, self.options.keep_alive);
             }
             self.input.consume(head::leading_empty_lines(self.input.filled()));
             let answered = match head::scan(self.input.filled(), &mut self.scanned) {
@@ -263,11 +267,10 @@ impl Http {
         if self.uppering.is_some() {
             self.begun = true;
             self.deadline = now.instant + limits::BODY_TIME;
-        } else if !self.input.is_empty() || self.skip > 0 {
+        } else if self.skip > 0 || !(self.input.is_empty() || self.input.filled() == b"\r") {
             self.begin(now);
-        } else if !self.begun {
-            self.deadline = after(now.instant, self.options.keep_alive);
         }
+        // Otherwise at most empty lines have come, and those don't extend the silence that is allowed.
     }
 
     /// Something of a request is here: it has a fixed time to be complete.
@@ -281,12 +284,13 @@ impl Http {
     /// Answers the request whose head is the first `length` bytes of the input, unless the output has no
     /// room for it any more; then it is left there for the next batch, and the answer is false.
     fn answer_head(&mut self, length: usize, now: &Now, site: &mut impl Content) -> bool {
-        let head = &self.input.filled()[..length];
+        let head = &mut self.input.filled_mut()[..length];
+        request::settle_version(head);
         let request = match request::parse(head) {
             Ok(request) => request,
             Err(status) => return self.refuse(status, now),
         };
-        debug!("{:?} {} HTTP/1.{}", request.method, request.target, request.minor);
+        debug!("{:?} {} HTTP/1.{}", request.method, request.target.escape_debug(), request.minor);
         let is_upper = self.options.upper && is_upper(request.target, now, site);
         if is_upper && request.method == Method::Post {
             let kept = request.keep_alive && !self.stopping && !self.options.keep_alive.is_zero();
@@ -359,18 +363,19 @@ impl Http {
             return false;
         }
         debug!("refused: {} {}", status.code, status.reason);
-        self.output.put(text.as_bytes());
+        // Whatever else is wrong with it, a HEAD is never answered with a body.
+        if !self.input.filled().starts_with(b"HEAD ") {
+            self.output.put(text.as_bytes());
+        }
         self.last = true;
         self.input.clear();
         true
     }
 
-    /// The time for a head is over. It is answered without being driven, so the output gets a buffer of
-    /// its own that goes away when the reply is sent.
+    /// The time for a head is over.
     fn expire_head(&mut self, now: &Now) {
-        self.output = Buffer::with_room(256);
         let fits = self.refuse(Status::REQUEST_TIMEOUT, now);
-        debug_assert!(fits, "the reply is short");
+        debug_assert!(fits, "nothing else is in the output");
         self.state = State::Replying;
         self.deadline = now.instant + limits::WRITE_TIME;
     }

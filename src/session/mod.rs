@@ -27,11 +27,7 @@ pub enum Need {
     /// Receive into [`Session::room`], then say [`Session::received`].
     Read,
     /// Send [`Session::unsent`], or some of it, then say [`Session::sent`].
-    Write {
-        /// Whether more follows at once (the rest of the reply, or the FIN), so that the kernel should
-        /// hold back a segment that isn't full: MSG_MORE of send(2).
-        more: bool,
-    },
+    Write(Then),
     /// Send from [`Session::file`], then say [`Session::file_sent`].
     SendFile {
         /// Whether the FIN follows the file at once.
@@ -45,6 +41,18 @@ pub enum Need {
     Close,
     /// Close with a reset and throw away what is unsent: the peer had its time.
     Abort,
+}
+
+/// What follows what is to be written. Whatever follows at once may share its last segment, so the kernel
+/// should hold that back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing for now: it should leave as it is.
+    Nothing,
+    /// More of the same reply (MSG_MORE of send(2)).
+    More,
+    /// The FIN (TCP_CORK of tcp(7), as MSG_MORE would leave the segment without its PSH).
+    Fin,
 }
 
 /// One connection of either service.
@@ -68,8 +76,7 @@ macro_rules! either {
 
 impl Session {
     /// Lends it the driver's buffers for a turn, left-overs of the last turn moving into them.
-    /// Everything but [`need`](Self::need), [`deadline`](Self::deadline), [`expired`](Self::expired) and
-    /// [`stop`](Self::stop) has to be between this and [`rise`](Self::rise).
+    /// Everything but [`need`](Self::need), [`deadline`](Self::deadline) and [`stop`](Self::stop) has to be between this and [`rise`](Self::rise).
     pub fn sit(&mut self, desk: &mut Desk) {
         either!(self, s => s.sit(desk))
     }

@@ -4,7 +4,7 @@
 //! what the experiments change: [`UpperOptions`].
 
 use super::ending::Ending;
-use super::{Need, after};
+use super::{Need, Then, after};
 use crate::buffer::{Buffer, Desk};
 use crate::limits;
 use crate::now::Now;
@@ -107,7 +107,8 @@ impl Upper {
         match &self.state {
             State::Pausing { until } => Need::WaitUntil(*until),
             State::Reading { .. } => Need::Read,
-            State::Replying { .. } => Need::Write { more: self.is_last_reply() },
+            State::Replying { .. } if self.is_last_reply() => Need::Write(Then::Fin),
+            State::Replying { .. } => Need::Write(Then::Nothing),
             State::Ending(ending) => ending.need(),
         }
     }

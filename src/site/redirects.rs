@@ -178,7 +178,8 @@ impl Rule {
             to.remove(1);
         }
         if !to.contains('?') {
-            to += &target.query_suffix();
+            let fragment = to.find('#').unwrap_or(to.len());
+            to.insert_str(fragment, &target.query_suffix());
         }
         Ruling::Redirect(self.status, to)
     }
@@ -212,6 +213,7 @@ mod tests {
         assert_eq!(ruling(rules, "/app/x?q"), to(200, "/app.html"));
         assert_eq!(ruling(rules, "/old/x"), to(410, "/gone.html"));
         assert_eq!(ruling(rules, "/other"), None);
+        assert_eq!(ruling("/a /b#c", "/a?q"), to(301, "/b?q#c"));
     }
 
     #[test]

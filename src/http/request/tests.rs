@@ -136,7 +136,7 @@ fn what_httparse_must_refuse_for_us() {
 
 #[test]
 fn other_versions_are_named() {
-    for version in ["2.0", "1.2", "3.0", "0.9"] {
+    for version in ["2.0", "3.0", "0.9"] {
         assert_eq!(refused(&format!("GET / HTTP/{version}\r\nHost: a\r\n\r\n")), 505, "{version}");
     }
 }
@@ -153,4 +153,19 @@ fn a_hundred_fields_and_no_more() {
     let fields = |count: usize| with(&"A: b\r\n".repeat(count - 1));
     assert!(parse(fields(limits::FIELDS).as_bytes()).is_ok());
     assert_eq!(refused(&fields(limits::FIELDS + 1)), 431);
+}
+
+#[test]
+fn a_later_minor_version_is_read_as_the_one_we_know() {
+    for (line, expected) in [
+        ("GET / HTTP/1.2", "GET / HTTP/1.1"),
+        ("GET / HTTP/1.9", "GET / HTTP/1.1"),
+        ("GET / HTTP/1.0", "GET / HTTP/1.0"),
+        ("GET / HTTP/2.2", "GET / HTTP/2.2"),
+        ("GET /HTTP/1.2", "GET /HTTP/1.2"),
+    ] {
+        let mut head = format!("{line}\r\nHost: HTTP/1.2\r\n\r\n").into_bytes();
+        settle_version(&mut head);
+        assert_eq!(String::from_utf8(head).unwrap(), format!("{expected}\r\nHost: HTTP/1.2\r\n\r\n"));
+    }
 }

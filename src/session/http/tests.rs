@@ -71,7 +71,7 @@ impl Driven {
         loop {
             self.session.sit(&mut self.desk);
             match self.session.need() {
-                Need::Write { .. } => {
+                Need::Write(_) => {
                     let unsent = self.session.unsent();
                     let count = unsent.len().min(most);
                     assert!(count > 0, "a need to write nothing");
@@ -95,7 +95,9 @@ impl Driven {
     fn pass(&mut self, time: Duration) {
         self.now.instant += time;
         assert!(self.session.deadline().is_some_and(|deadline| deadline <= self.now.instant), "too early");
+        self.session.sit(&mut self.desk);
         self.session.expired(&self.now);
+        self.session.rise(&mut self.desk);
     }
 }
 
@@ -111,7 +113,7 @@ fn statuses(replies: &str) -> Vec<&str> {
 fn a_pipeline_is_answered_in_one_batch() {
     let mut driven = Driven::usual();
     driven.receive(request("/small").repeat(3).as_bytes());
-    assert_eq!(driven.session.need(), Need::Write { more: false });
+    assert_eq!(driven.session.need(), Need::Write(Then::Nothing));
     let replies = driven.send_all(usize::MAX);
     assert_eq!(statuses(&replies), ["200", "200", "200"]);
     assert_eq!(driven.session.need(), Need::Read);
@@ -146,7 +148,7 @@ fn more_replies_than_fit_leave_in_batches() {
 fn a_file_follows_its_head_and_the_fin_follows_the_file() {
     let mut driven = Driven::usual();
     driven.receive(b"GET /file HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /ignored");
-    assert_eq!(driven.session.need(), Need::Write { more: true });
+    assert_eq!(driven.session.need(), Need::Write(Then::More));
     driven.session.sit(&mut driven.desk);
     let head = driven.session.unsent().len();
     driven.session.sent(head, &driven.now, &mut driven.site);
@@ -212,18 +214,40 @@ fn silence_between_requests_is_for_the_keep_alive_time() {
 #[test]
 fn a_dripping_head_has_ten_seconds_from_its_first_byte() {
     let mut driven = Driven::usual();
-    driven.receive(b"\r\n");
     let end = driven.now.instant + limits::HEAD_TIME;
     for byte in b"GET / HT" {
-        driven.now.instant += Duration::from_secs(1);
         driven.receive(&[*byte]);
         assert_eq!(driven.session.deadline(), Some(end));
+        driven.now.instant += Duration::from_secs(1);
     }
     driven.pass(Duration::from_secs(2));
     let reply = driven.send_all(usize::MAX);
     assert_eq!(statuses(&reply), ["408"]);
     assert!(reply.contains("Connection: close"));
     assert_eq!(driven.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn empty_lines_are_silence() {
+    let mut driven = Driven::usual();
+    driven.receive(request("/small").as_bytes());
+    driven.send_all(usize::MAX);
+    let idle = driven.session.deadline();
+    for piece in ["\r\n", "\r", "\n\r\n"] {
+        driven.now.instant += Duration::from_millis(300);
+        driven.receive(piece.as_bytes());
+        assert_eq!(driven.session.deadline(), idle, "after {piece:?}");
+    }
+    driven.pass(Duration::from_millis(100));
+    assert_eq!(driven.session.need(), Need::Shutdown, "and no 408");
+}
+
+#[test]
+fn a_refused_head_request_gets_no_body() {
+    let mut driven = Driven::usual();
+    driven.receive(b"HEAD / HTTP/1.1\r\n\r\n");
+    let reply = driven.send_all(usize::MAX);
+    assert!(reply.starts_with("HTTP/1.1 400 ") && reply.ends_with("\r\n\r\n"), "{reply}");
 }
 
 #[test]

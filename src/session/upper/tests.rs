@@ -47,9 +47,9 @@ fn a_message_comes_back_in_capitals() {
     let mut driven = Driven::new(UpperOptions::default());
     assert_eq!(driven.session.need(), Need::Read);
     driven.receive(b"hello, 1!");
-    assert_eq!(driven.session.need(), Need::Write { more: false });
+    assert_eq!(driven.session.need(), Need::Write(Then::Nothing));
     assert_eq!(driven.send(5), b"HELLO");
-    assert_eq!(driven.session.need(), Need::Write { more: false });
+    assert_eq!(driven.session.need(), Need::Write(Then::Nothing));
     assert_eq!(driven.send(100), b", 1!");
     assert_eq!(driven.session.need(), Need::Read);
     driven.receive(b"");
@@ -83,7 +83,7 @@ fn copies_join_wherever_the_socket_cuts_them() {
             let message: Vec<u8> = (0..length).map(|n| b'a' + (n % 26) as u8).collect();
             assert_eq!(driven.receive(&message), length);
             let mut got = Vec::new();
-            while matches!(driven.session.need(), Need::Write { .. }) {
+            while matches!(driven.session.need(), Need::Write(_)) {
                 got.extend(driven.send(cut));
                 assert!(driven.session.message.len() <= length, "only one message is kept");
             }
@@ -97,10 +97,10 @@ fn copies_join_wherever_the_socket_cuts_them() {
 fn the_last_reply_goes_with_the_fin() {
     let mut driven = Driven::new(UpperOptions { messages: Some(2), ..UpperOptions::default() });
     driven.receive(b"a");
-    assert_eq!(driven.session.need(), Need::Write { more: false });
+    assert_eq!(driven.session.need(), Need::Write(Then::Nothing));
     driven.send(1);
     driven.receive(b"b");
-    assert_eq!(driven.session.need(), Need::Write { more: true });
+    assert_eq!(driven.session.need(), Need::Write(Then::Fin));
     driven.send(1);
     assert_eq!(driven.session.need(), Need::Shutdown);
     driven.session.ending().unwrap().shut(driven.now.instant);
@@ -143,7 +143,7 @@ fn stopping_finishes_the_reply_under_way() {
     let mut driven = Driven::new(UpperOptions::default());
     driven.receive(b"abc");
     driven.session.stop(false);
-    assert_eq!(driven.session.need(), Need::Write { more: true });
+    assert_eq!(driven.session.need(), Need::Write(Then::Fin));
     driven.send(100);
     assert_eq!(driven.session.need(), Need::Shutdown);
 
