@@ -16,7 +16,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
-            say(format_args!("shout: {trouble}"));
+            if !trouble.is_told() {
+                say(format_args!("shout: {trouble}"));
+            }
             ExitCode::FAILURE
         }
     }

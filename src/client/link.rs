@@ -38,7 +38,12 @@ impl Link {
         for address in resolve::addresses(host, port)? {
             match Link::to(address, timeout) {
                 Ok(link) => return Ok(link),
-                Err(error) => trouble = trouble.or(Some(Trouble::connecting(address, &error))),
+                Err(error) => {
+                    trouble = Some(match trouble {
+                        None => Trouble::connecting(address, &error),
+                        Some(trouble) => Trouble::nor(trouble, address, &error),
+                    });
+                }
             }
         }
         Err(trouble.unwrap_or_else(|| Trouble::new(format!("{host} has no address"), "")))
@@ -99,37 +104,51 @@ impl Link {
     /// Sends our FIN.
     pub fn half_close(&mut self) {
         let server_was_first = sys::tcp_info(self.stream.as_fd()).is_ok_and(|info| info.peer_has_closed);
-        self.closer.get_or_insert(if server_was_first { Closer::Server } else { Closer::Client });
-        let _ = self.stream.shutdown(Shutdown::Write);
+        // It fails where the server has reset the connection: then no FIN of ours is sent.
+        if self.stream.shutdown(Shutdown::Write).is_ok() {
+            self.closed_after_us(!server_was_first);
+        }
     }
 
     /// Sends our FIN and waits a moment for the server's. Returns what it still had to say.
     pub fn farewell(&mut self) -> Vec<u8> {
         self.half_close();
-        let _ = self.stream.set_read_timeout(Some(FAREWELL));
+        let end = Instant::now() + FAREWELL;
         let mut rest = Vec::new();
         let mut room = [0; 4096];
-        // Bounded: a server that talks for ever is left talking.
-        while let Ok(count @ 1..) = self.receive(&mut room) {
-            rest.extend_from_slice(&room[..count]);
-            if rest.len() > 1 << 20 {
+        // Bounded, in bytes and time: a server that talks for ever is left talking.
+        while rest.len() < 1 << 20 {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
                 break;
+            }
+            match self.receive(&mut room) {
+                Ok(count @ 1..) => rest.extend_from_slice(&room[..count]),
+                Ok(0) | Err(_) => break,
             }
         }
         rest
     }
 
-    /// Somebody else has seen the server's FIN, and knows whether ours was sent before.
+    /// A side has closed, somebody else says, and whether it was ours. Only the first time counts.
     pub fn closed_after_us(&mut self, ours_was_first: bool) {
         self.closer.get_or_insert(if ours_was_first { Closer::Client } else { Closer::Server });
     }
 
     /// Remembers how the connection failed, and says so.
     pub fn failed(&mut self, error: &io::Error) -> Trouble {
-        if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
-            self.closer = Some(Closer::Reset);
+        match error.kind() {
+            ErrorKind::ConnectionReset => _ = self.closer.get_or_insert(Closer::Reset),
+            // A reset in answer to what was sent after the server's FIN (tcp_reset in the kernel).
+            ErrorKind::BrokenPipe => self.closed_after_us(false),
+            _ => {}
         }
         Trouble::on_the_way(self.peer, error, self.sent, self.received)
+    }
+
+    /// Whether either side has closed.
+    pub fn is_closed(&self) -> bool {
+        self.closer.is_some()
     }
 
     /// What there is to tell, up to now.

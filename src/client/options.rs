@@ -3,6 +3,7 @@
 use super::report::Reporter;
 use clap::{Args, Parser, Subcommand};
 use std::time::Duration;
+use url::Url;
 
 /// Talks to TCP uppercase, UDP uppercase and HTTP servers, and explains what happens.
 #[derive(Debug, Parser)]
@@ -111,14 +112,17 @@ pub struct Udp {
 #[derive(Debug, Args)]
 pub struct Http {
     /// What to get; http:// may be left out
-    #[arg(required = true)]
-    pub urls: Vec<String>,
+    #[arg(required = true, value_name = "URL", value_parser = super::http::url)]
+    pub urls: Vec<Url>,
     /// Get all of them so many times over
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub times: u32,
     /// Wait so long between two requests
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = crate::values::duration)]
     pub gap: Duration,
+    /// Stay so long after the last response, or until the server closes
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = crate::values::duration)]
+    pub linger: Duration,
     /// Print the heads of the responses too
     #[arg(short, long)]
     pub include: bool,

@@ -35,6 +35,21 @@ impl Trouble {
         Trouble::new(format!("can't connect to {address} over TCP: {}", plain(error)), advice)
     }
 
+    /// Nor could one be opened to another address of the same host.
+    pub fn nor(earlier: Trouble, address: SocketAddr, error: &io::Error) -> Trouble {
+        Trouble { what: format!("{}, nor to {address}: {}", earlier.what, plain(error)), ..earlier }
+    }
+
+    /// Something has failed, and all of it is told already.
+    pub fn told() -> Trouble {
+        Trouble::new("", "")
+    }
+
+    /// Whether there is nothing left to tell.
+    pub fn is_told(&self) -> bool {
+        self.what.is_empty()
+    }
+
     /// A connection failed while it was used, after `sent` and `received` bytes.
     pub fn on_the_way(address: SocketAddr, error: &io::Error, sent: u64, received: u64) -> Trouble {
         let counts = format!("after {sent} bytes sent and {received} received");

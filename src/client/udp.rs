@@ -10,13 +10,14 @@ use super::resolve;
 use super::trouble::{Trouble, plain, say};
 use crate::uppercase::uppercase;
 use serde_json::json;
+use std::collections::VecDeque;
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The largest payload over IPv4: 65,535 bytes less the headers of IP and UDP.
-const LARGEST: usize = 65_507;
+/// Room for any datagram.
+const ROOM: usize = 65_536;
 
 /// Earlier datagrams whose replies are still recognised when they come late or twice.
 const REMEMBERED: usize = 64;
@@ -28,10 +29,13 @@ struct Client<'a> {
     options: &'a Udp,
     socket: UdpSocket,
     peer: SocketAddr,
+    /// Further addresses of the host, to be tried if that one refuses before anything has come from it.
+    others: VecDeque<SocketAddr>,
     /// The replies to the last datagrams, and whether they have come.
     earlier: Vec<(Vec<u8>, bool)>,
     counts: Counts,
-    last: Option<Trouble>,
+    /// Whether there was something to complain of.
+    failed: bool,
 }
 
 #[derive(Default)]
@@ -51,21 +55,18 @@ pub fn run(options: &Udp) -> Result<(), Trouble> {
     let result = client.converse();
     client.tell()?;
     result?;
-    match client.last.take() {
-        Some(trouble) => Err(trouble),
-        None => Ok(()),
-    }
+    if client.failed { Err(Trouble::told()) } else { Ok(()) }
 }
 
 impl Client<'_> {
     fn open(options: &Udp) -> Result<Client<'_>, Trouble> {
-        let addresses = resolve::addresses(&options.peer.host, options.peer.port)?;
+        let mut others = VecDeque::from(resolve::addresses(&options.peer.host, options.peer.port)?);
         let mut failure = None;
-        for peer in addresses {
+        while let Some(peer) = others.pop_front() {
             match connect(peer) {
                 Ok(socket) => {
                     let (earlier, counts) = (Vec::new(), Counts::default());
-                    return Ok(Client { options, socket, peer, earlier, counts, last: None });
+                    return Ok(Client { options, socket, peer, others, earlier, counts, failed: false });
                 }
                 Err(error) => failure = Some((peer, error)),
             }
@@ -110,9 +111,10 @@ impl Client<'_> {
         if self.counts.sent > 0 && !self.options.every.is_zero() {
             thread::sleep(self.options.every);
         }
-        if message.len() > LARGEST {
+        let largest = largest(self.peer);
+        if message.len() > largest {
             return Err(Trouble::new(
-                format!("{} bytes don't fit one datagram: {LARGEST} do", message.len()),
+                format!("{} bytes don't fit one datagram to {}: {largest} do", message.len(), self.peer),
                 "UDP sends each message in one piece or not at all. TCP takes any length.",
             ));
         }
@@ -127,7 +129,7 @@ impl Client<'_> {
         self.counts.sent += 1;
         let mut expected = message.to_vec();
         uppercase(&mut expected);
-        let answered = self.await_reply(&expected, start)?;
+        let answered = self.await_reply(message, &expected, start)?;
         self.earlier.push((expected, answered));
         if self.earlier.len() > REMEMBERED {
             self.earlier.remove(0);
@@ -135,8 +137,8 @@ impl Client<'_> {
         Ok(())
     }
 
-    fn await_reply(&mut self, expected: &[u8], start: Instant) -> Result<bool, Trouble> {
-        let mut room = vec![0; LARGEST + 1];
+    fn await_reply(&mut self, message: &[u8], expected: &[u8], start: Instant) -> Result<bool, Trouble> {
+        let mut room = vec![0; ROOM];
         loop {
             let left = self.options.timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
@@ -151,7 +153,13 @@ impl Client<'_> {
                 }
                 Err(error) => {
                     let trouble = self.refused(&error);
-                    self.complain(trouble);
+                    if self.counts.received == 0 && self.go_on_to_another() {
+                        if self.socket.send(message).is_ok() {
+                            self.counts.sent += 1;
+                        }
+                        continue;
+                    }
+                    self.complain(&trouble);
                     return Ok(false);
                 }
             };
@@ -165,12 +173,23 @@ impl Client<'_> {
             print_reply(reply)?;
             if self.options.check && reply != expected {
                 return Err(Trouble::new(
-                    "the reply is not the uppercase of what was sent",
+                    format!("the reply from {} is not the uppercase of what was sent", self.peer),
                     "Uppercase changes a-z to A-Z and nothing else; or another service listens there.",
                 ));
             }
             return Ok(true);
         }
+    }
+
+    /// Turns to the next address of the host, if there is one.
+    fn go_on_to_another(&mut self) -> bool {
+        while let Some(peer) = self.others.pop_front() {
+            if let Ok(socket) = connect(peer) {
+                (self.socket, self.peer) = (socket, peer);
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether a reply belongs to an earlier datagram: late, or a second time.
@@ -197,7 +216,7 @@ impl Client<'_> {
             "UDP has no connection, so nobody could refuse: the datagram or its reply was lost, or nothing listens \
              there. Nobody sends it again; start the server first, check the port, or wait longer (--timeout).",
         );
-        self.complain(trouble);
+        self.complain(&trouble);
     }
 
     fn refused(&mut self, error: &io::Error) -> Trouble {
@@ -212,11 +231,10 @@ impl Client<'_> {
         )
     }
 
-    /// Tells what is wrong at once, and keeps the last complaint for the end.
-    fn complain(&mut self, trouble: Trouble) {
-        if let Some(earlier) = self.last.replace(trouble) {
-            say(format_args!("shout: {earlier}"));
-        }
+    /// Tells at once what is wrong, and goes on.
+    fn complain(&mut self, trouble: &Trouble) {
+        self.failed = true;
+        say(format_args!("shout: {trouble}"));
     }
 
     fn tell(&self) -> Result<(), Trouble> {
@@ -249,6 +267,11 @@ impl Client<'_> {
             "rtt_s": median.map(|time| time.as_secs_f64()),
         }))
     }
+}
+
+/// The largest payload: 65,535 bytes less the header of UDP and, over IPv4, that of IP.
+fn largest(peer: SocketAddr) -> usize {
+    if peer.is_ipv4() { 65_507 } else { 65_527 }
 }
 
 fn connect(peer: SocketAddr) -> io::Result<UdpSocket> {

@@ -5,7 +5,7 @@ use crate::client::link::Link;
 use crate::client::options::Http;
 use crate::client::report::{Report, seconds};
 use crate::client::trouble::Trouble;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use url::Url;
 
@@ -41,8 +41,8 @@ pub enum Reuse {
 pub struct Lost {
     /// Why.
     pub trouble: Trouble,
-    /// Whether not a byte of the response came.
-    pub never_answered: bool,
+    /// Whether the server closed before a byte of the response had come.
+    pub unanswered: bool,
 }
 
 /// A connection to a host.
@@ -68,7 +68,8 @@ impl Connection {
         let received = self.link.received;
         let result = self.exchange(url, options);
         self.rested_since = Instant::now();
-        result.map_err(|trouble| Lost { trouble, never_answered: self.link.received == received })
+        let unanswered = self.link.received == received && self.link.is_closed();
+        result.map_err(|trouble| Lost { trouble, unanswered })
     }
 
     fn exchange(&mut self, url: &Url, options: &Http) -> Result<Response, Trouble> {
@@ -102,6 +103,9 @@ impl Connection {
         let stream = &self.link.stream;
         let end = Instant::now() + gap;
         let closed = loop {
+            if !self.buffer.is_empty() {
+                break Some("said something unasked on the last one after");
+            }
             let left = end.saturating_duration_since(Instant::now());
             let waiting = if left.is_zero() {
                 stream.set_nonblocking(true)
@@ -122,13 +126,9 @@ impl Connection {
         closed.map(|what| format!("the server {what} {}", seconds(self.rested_since.elapsed())))
     }
 
-    /// Says good-bye. The server's own FIN isn't waited for, beyond what a closing one has sent.
+    /// Says good-bye.
     pub fn close(&mut self) {
-        self.link.half_close();
-        let stream = &mut self.link.stream;
-        let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
-        let _ = io::copy(&mut stream.take(1 << 20), &mut io::sink());
-        let _ = stream.flush();
+        self.link.farewell();
     }
 
     /// What it was like.

@@ -27,13 +27,13 @@ struct Client<'a> {
 
 /// Does what the options say.
 pub fn run(options: &Http) -> Result<(), Trouble> {
-    let urls = options.urls.iter().map(|text| parse(text)).collect::<Result<Vec<Url>, Trouble>>()?;
     let mut client = Client { options, connection: None, over: None, requests: 0 };
     for _ in 0..options.times {
-        for url in &urls {
+        for url in &options.urls {
             client.get(url.clone())?;
         }
     }
+    client.linger();
     client.leave()
 }
 
@@ -51,7 +51,8 @@ impl Client<'_> {
                             "The server's mistake.",
                         )
                     })?;
-                    url = checked(next)?;
+                    url = checked(next)
+                        .map_err(|why| Trouble::new(format!("{url} redirects to {location:?}: {why}"), ""))?;
                 }
             }
         }
@@ -81,7 +82,7 @@ impl Client<'_> {
         let (mut connection, mut which) = self.connection_to(&host)?;
         let start = Instant::now();
         let mut outcome = connection.request(url, self.options);
-        if matches!(&outcome, Err(lost) if lost.never_answered) && which == "same connection" {
+        if matches!(&outcome, Err(lost) if lost.unanswered) && which == "same connection" {
             // The request crossed the server's FIN. A GET may be sent again (RFC 9110 section 9.2.2).
             self.options.telling.reporter().tell(&connection.report())?;
             connection = Connection::open(&host, self.options.timeout)?;
@@ -131,6 +132,13 @@ impl Client<'_> {
         Ok((Connection::open(host, self.options.timeout)?, which))
     }
 
+    /// Stays a while after the last response, or until the server closes.
+    fn linger(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.rest(self.options.linger);
+        }
+    }
+
     /// Closes the connection, if there is one, and tells what it was like.
     fn leave(&mut self) -> Result<(), Trouble> {
         let Some(mut connection) = self.connection.take() else { return Ok(()) };
@@ -139,22 +147,20 @@ impl Client<'_> {
     }
 }
 
-fn parse(text: &str) -> Result<Url, Trouble> {
-    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&full).map_err(|error| {
-        Trouble::new(format!("{text:?} is no URL: {error}"), "A URL is http://HOST[:PORT]/PATH.")
-    })?;
+/// Reads a URL of the command line; `http://` may be left out.
+pub fn url(text: &str) -> Result<Url, String> {
+    let before_path = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let has_scheme = text[before_path.len()..].starts_with("//") && before_path.ends_with(':');
+    let full = if has_scheme { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&full).map_err(|error| format!("{error}: a URL is http://HOST[:PORT]/PATH"))?;
     checked(url)
 }
 
-fn checked(url: Url) -> Result<Url, Trouble> {
+fn checked(url: Url) -> Result<Url, String> {
     match url.scheme() {
         "http" if url.has_host() => Ok(url),
-        "https" => Err(Trouble::new(
-            format!("{url}: shout speaks HTTP without TLS"),
-            "Ask for http:// if the server offers that too; otherwise curl does it.",
-        )),
-        _ => Err(Trouble::new(format!("{url}: only http:// URLs"), "")),
+        "https" => Err("shout speaks HTTP without TLS: ask for http:// if there is that too".to_owned()),
+        _ => Err("only http:// URLs".to_owned()),
     }
 }
 

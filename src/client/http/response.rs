@@ -4,6 +4,7 @@ use super::connection::{Connection, Reuse};
 use super::print;
 use crate::client::options::Http;
 use crate::client::trouble::Trouble;
+use std::io::{self, Write};
 use std::mem;
 
 /// Bytes of a response head that are read before it is given up.
@@ -53,6 +54,9 @@ impl Response {
                 Framing::ToTheEnd => body.until_the_end()?,
             }
             response.length = body.length;
+            // Standard output keeps what follows the last newline, and at the exit nobody would learn of
+            // its failure.
+            io::stdout().flush().map_err(|error| Trouble::output(&error))?;
             return Ok(response);
         }
     }
@@ -112,7 +116,9 @@ fn understand(parsed: &httparse::Response, is_head: bool) -> Result<(Response, F
     } else if has("transfer-encoding", "chunked") {
         Framing::Chunked
     } else if let Some(length) = length {
-        Framing::Length(length.trim().parse().map_err(|_| format!("{length:?} is no length"))?)
+        let digits = length.trim();
+        let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok());
+        Framing::Length(number.flatten().ok_or_else(|| format!("{length:?} is no length"))?)
     } else {
         Framing::ToTheEnd
     };

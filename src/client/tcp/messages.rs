@@ -8,6 +8,7 @@ use crate::client::options::Tcp;
 use crate::client::trouble::Trouble;
 use crate::uppercase::uppercase;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::thread;
 
 /// Sends the messages and prints the replies, one a line.
@@ -19,29 +20,25 @@ pub fn run(options: &Tcp) -> Result<(), Trouble> {
 }
 
 fn converse(options: &Tcp, link: &mut Link) -> Result<(), Trouble> {
-    let messages: Vec<&[u8]> = options
-        .messages
-        .iter()
-        .flat_map(|message| std::iter::repeat_n(message.as_bytes(), options.times as usize))
-        .collect();
-    let mut replied = 0;
-    for (number, message) in messages.iter().enumerate() {
+    let times = options.times as usize;
+    let messages =
+        || options.messages.iter().flat_map(|message| std::iter::repeat_n(message.as_bytes(), times));
+    for (number, message) in messages().enumerate() {
         if number > 0 && !options.every.is_zero() {
             thread::sleep(options.every);
         }
         link.send(message)?;
         if !options.at_once {
             print_reply(options, link, message)?;
-            replied += 1;
         }
     }
-    for message in &messages[replied..] {
+    for message in messages().take_while(|_| options.at_once) {
         print_reply(options, link, message)?;
     }
     let rest = link.farewell();
     if options.check && !rest.is_empty() {
         return Err(Trouble::new(
-            format!("{} bytes came after the last reply", rest.len()),
+            format!("{} bytes came from {} after the last reply", rest.len(), link.peer),
             "The server repeats its replies (--repeat N), or says something of its own.",
         ));
     }
@@ -69,17 +66,19 @@ impl Reply<'_> {
     /// Receives all of it, and checks it if that is asked for.
     pub fn receive(self) -> Result<Vec<u8>, Trouble> {
         let length = self.message.len() * self.options.repeat as usize;
-        let mut reply = vec![0; length];
-        let mut filled = 0;
-        while filled < length {
-            let count = self.link.receive(&mut reply[filled..])?;
+        // It grows as it comes: --repeat may promise more than there is memory.
+        let mut reply = Vec::new();
+        let mut room = [0; 16 * 1024];
+        while reply.len() < length {
+            let left = room.len().min(length - reply.len());
+            let count = self.link.receive(&mut room[..left])?;
             if count == 0 {
-                return Err(closed_early(self.link, length, filled));
+                return Err(closed_early(self.link, length, reply.len()));
             }
-            filled += count;
+            reply.extend_from_slice(&room[..count]);
         }
         if self.options.check {
-            check(self.message, &reply)?;
+            check(self.link.peer, self.message, &reply)?;
         }
         Ok(reply)
     }
@@ -95,7 +94,7 @@ fn closed_early(link: &Link, expected: usize, got: usize) -> Trouble {
     )
 }
 
-fn check(message: &[u8], reply: &[u8]) -> Result<(), Trouble> {
+fn check(peer: SocketAddr, message: &[u8], reply: &[u8]) -> Result<(), Trouble> {
     let mut expected = message.to_vec();
     uppercase(&mut expected);
     let different = expected.iter().cycle().zip(reply).position(|(expected, got)| expected != got);
@@ -104,7 +103,9 @@ fn check(message: &[u8], reply: &[u8]) -> Result<(), Trouble> {
         Some(at) => {
             let (expected, got) = (expected[at % expected.len()], reply[at]);
             Err(Trouble::new(
-                format!("the reply is wrong at byte {at}: {got:#04x} where {expected:#04x} was expected"),
+                format!(
+                    "the reply from {peer} is wrong at byte {at}: {got:#04x} where {expected:#04x} was expected"
+                ),
                 "Uppercase changes a-z to A-Z and nothing else.",
             ))
         }

@@ -39,7 +39,10 @@ fn converse(options: &Tcp, link: &mut Link) -> Result<(), Trouble> {
                 written.map_err(|error| Trouble::output(&error))?;
             }
             Err(ReadlineError::Eof | ReadlineError::Interrupted) => {
-                let rest = link.farewell();
+                let mut rest = link.farewell();
+                if rest.last().is_some_and(|&byte| byte != b'\n') {
+                    rest.push(b'\n');
+                }
                 return io::stdout().write_all(&rest).map_err(|error| Trouble::output(&error));
             }
             Err(error) => return Err(failed(error)),

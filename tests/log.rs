@@ -1,0 +1,76 @@
+//! What is said on stderr: at level trace the story of each wake-up, and never more than was asked for.
+
+mod support;
+
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use support::*;
+
+/// What is said at a log level from the start until a TCP exchange of 20 bytes is over and a silent HTTP
+/// connection has been closed.
+fn story(mut command: Command) -> String {
+    command.args(["--tcp", "0", "--http", "0", "--keep-alive", "50ms"]);
+    let server = Shoutd::spawn(command);
+    assert_eq!(conversation(server.tcp(), "twenty bytes of text"), b"TWENTY BYTES OF TEXT");
+    assert_eq!(read_to_end(&mut connect(server.http())), b"");
+    server.signal("TERM");
+    let mut story = String::new();
+    // The last line at level info; below that nothing at all is said.
+    while !story.contains("stopping") {
+        story += &(server.stderr_line().to_ascii_lowercase() + "\n");
+    }
+    story
+}
+
+#[test]
+fn the_log_tells_the_story_of_each_wake_up_at_level_trace() {
+    let by_option = command(&["--log", "trace"]);
+    let mut by_variable = command(&[]);
+    by_variable.env("RUST_LOG", "shoutd=trace");
+    let mut by_both = command(&["--log", "shoutd=trace"]);
+    by_both.env("RUST_LOG", "error");
+    for command in [by_option, by_variable, by_both] {
+        let about = format!("{command:?}");
+        let story = story(command);
+        let has = |words: &[&str]| story.lines().any(|line| words.iter().all(|word| line.contains(word)));
+        for words in [
+            &["trace", "ready", "readable", "writable"][..], // Which sockets were ready,
+            &["trace", "needs read"],                        // what each connection needed and did,
+            &["trace", "read", " 20"],
+            &["trace", "needs write"],
+            &["trace", "20"],
+            &["trace", "needs shutdown"],
+            &["trace", "time is up"], // which timers fired.
+            &["debug", "connection from 127.0.0.1:"],
+            &["debug", "closed"],
+        ] {
+            assert!(has(words), "{about}: no line with {words:?} in\n{story}");
+        }
+        let wrote = story.lines().any(|line| line.contains("wr") && line.trim_end().ends_with(" 20"));
+        assert!(wrote, "{about}: no 20 bytes written in\n{story}");
+    }
+}
+
+#[test]
+fn the_log_says_only_what_its_level_allows() {
+    for (level, most) in [("debug", "debug"), ("info", "info"), ("", "info")] {
+        let arguments = if level.is_empty() { vec![] } else { vec!["--log", level] };
+        let story = story(command(&arguments));
+        assert!(!story.contains("trace"), "{level}: {story}");
+        assert_eq!(story.contains(" debug "), most == "debug", "{level}: {story}");
+    }
+}
+
+#[test]
+fn nobody_has_to_read_what_it_says() {
+    let address = TcpListener::bind("127.71.79.78:0").unwrap().local_addr().unwrap();
+    let mut command = command(&["--tcp", &address.to_string(), "--log", "trace"]);
+    let mut child = command.spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    eventually(|| TcpStream::connect(address).is_ok(), || "it doesn't listen".to_owned());
+    for _ in 0..10 {
+        assert_eq!(conversation(address, "anybody?"), b"ANYBODY?");
+    }
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(wait_for_end(&mut child), Some(0));
+}

@@ -1,0 +1,317 @@
+//! Runs the commands that the README and the start page tell people to type: documentation that is wrong
+//! fails here.
+//!
+//! Each line that starts shoutd is started with free ports in place of those it names, and each line with
+//! curl or nc then meets those ports. Before any such line, they are those of a server with the defaults.
+
+mod support;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use support::*;
+
+const HOME: &str = env!("CARGO_MANIFEST_DIR");
+const SCHEMES: [(&str, u16); 3] = [("tcp", 12000), ("udp", 12000), ("http", 8080)];
+
+/// What a line of code tells its reader to do.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// Words after `shoutd`, with the variables that stand before it.
+    Start(Vec<String>, Vec<(String, String)>),
+    /// A command line with curl or nc.
+    Talk(String),
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(HOME).join(name)).unwrap()
+}
+
+/// The code of a Markdown text, fenced or indented. Lines that end in a backslash are joined.
+fn code_of_markdown(text: &str) -> Vec<String> {
+    let (mut lines, mut fenced) = (Vec::<String>::new(), false);
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+            continue;
+        }
+        let Some(code) = (if fenced { Some(line) } else { line.strip_prefix("    ") }) else { continue };
+        match lines.last_mut().and_then(|last| last.strip_suffix('\\').map(str::to_owned)) {
+            Some(begun) => *lines.last_mut().unwrap() = begun + code.trim_start(),
+            None => lines.push(code.trim_start().to_owned()),
+        }
+    }
+    lines
+}
+
+/// The commands of a page: what stands in `<pre><code>`.
+fn code_of_page(text: &str) -> Vec<String> {
+    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")];
+    let commands = text.split("<pre><code>").skip(1).filter_map(|rest| rest.split("</code>").next());
+    commands
+        .flat_map(str::lines)
+        .map(|line| plain.iter().fold(line.to_owned(), |line, (from, to)| line.replace(from, to)))
+        .collect()
+}
+
+/// What is to be done, in order. Other code, such as output or `cargo test`, is left out.
+fn steps(code: &[String]) -> Vec<Step> {
+    code.iter().filter_map(|line| step(line.trim().trim_start_matches("$ "))).collect()
+}
+
+fn step(line: &str) -> Option<Step> {
+    let pipes_to = |program: &str| line.contains(&format!("| {program} "));
+    let mut words = line.split(" #").next()?.trim_end_matches([' ', '&']).split_ascii_whitespace().peekable();
+    let mut variables = Vec::new();
+    while let Some((name, value)) = words.peek().and_then(|word| word.split_once('='))
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    {
+        variables.push((name.to_owned(), value.to_owned()));
+        words.next();
+    }
+    match words.next()? {
+        "curl" | "nc" => Some(Step::Talk(line.to_owned())),
+        program if program == "shoutd" || program.ends_with("/shoutd") => {
+            Some(Step::Start(words.map(str::to_owned).collect(), variables))
+        }
+        _ if pipes_to("nc") || pipes_to("curl") => Some(Step::Talk(line.to_owned())),
+        _ => None,
+    }
+}
+
+/// A listener with the port 0 in place of its own, and its own.
+fn with_free_port(listener: &str) -> (String, u16) {
+    let (address, options) = listener.split_at(listener.find(',').unwrap_or(listener.len()));
+    let (host, port) = address.split_at(address.rfind(':').map_or(0, |colon| colon + 1));
+    (format!("{host}0{options}"), port.parse().unwrap_or_else(|_| panic!("{listener:?} names no port")))
+}
+
+/// The servers that a text has started so far, and the real ports of those that it names.
+struct Scene {
+    servers: Vec<Shoutd>,
+    ports: HashMap<(&'static str, u16), u16>,
+    folder: Folder,
+}
+
+impl Scene {
+    /// With a server as it starts without options, and a directory like the one the commands are meant for.
+    fn new() -> Scene {
+        let folder = Folder::new();
+        folder.write("README.md", read("README.md"));
+        let mut scene = Scene { servers: Vec::new(), ports: HashMap::new(), folder };
+        scene.start(&[], &[]);
+        scene
+    }
+
+    fn start(&mut self, words: &[String], variables: &[(String, String)]) {
+        let mut command = command(&[]);
+        let mut words: Vec<String> = words.to_vec();
+        for (name, value) in variables {
+            match name.strip_prefix("SHOUTD_").map(|rest| rest.to_ascii_lowercase().replace('_', "-")) {
+                Some(option) => words.push(format!("--{option}={value}")),
+                None => drop(command.env(name, value)),
+            }
+        }
+        let mut words = words.iter();
+        let mut named = Vec::new();
+        while let Some(word) = words.next() {
+            let (option, value) = word.split_once('=').map_or((word.as_str(), None), |(o, v)| (o, Some(v)));
+            let mut value = || value.or_else(|| words.next().map(String::as_str)).expect("a value");
+            if let Some((scheme, _)) = SCHEMES.into_iter().find(|(scheme, _)| option == format!("--{scheme}"))
+            {
+                let (listener, port) = with_free_port(value());
+                command.args([option, &listener]);
+                named.push((scheme, port));
+            } else if option == "--root" {
+                // A directory of the reader's own is as good as any.
+                let path = Path::new(HOME).join(value());
+                command.arg(option).arg(if path.is_dir() { path } else { Path::new(HOME).join("www") });
+            } else {
+                command.arg(word);
+            }
+        }
+        if named.is_empty() {
+            command.args(["--tcp", "0", "--udp", "0", "--http", "0"]);
+            named.extend(SCHEMES);
+        }
+        let server = Shoutd::spawn(command);
+        for (i, (scheme, port)) in named.iter().enumerate() {
+            let before = named[..i].iter().filter(|(other, _)| other == scheme).count();
+            self.ports.insert((scheme, *port), server.nth(scheme, before).port());
+        }
+        self.servers.push(server);
+    }
+
+    /// A command line with the real ports.
+    fn with_real_ports(&self, line: &str) -> String {
+        let is_udp = line.split_once("nc ").is_some_and(|(_, words)| {
+            words
+                .split(' ')
+                .any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains('u'))
+        });
+        let schemes: &[&str] = if line.contains("curl ") {
+            &["http"]
+        } else if is_udp {
+            &["udp"]
+        } else {
+            &["tcp", "http"]
+        };
+        let mut ports: Vec<(u16, u16)> = Vec::new();
+        for ((scheme, named), real) in &self.ports {
+            ports.extend(schemes.contains(scheme).then_some((*named, *real)));
+        }
+        let (mut rest, mut result, mut found) = (line, String::new(), false);
+        while let Some(start) = rest.find([':', ' ']) {
+            result += &rest[..=start];
+            rest = &rest[start + 1..];
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            if let Some((_, real)) = ports.iter().find(|(named, _)| named.to_string() == rest[..digits]) {
+                result += &real.to_string();
+                rest = &rest[digits..];
+                found = true;
+            }
+        }
+        assert!(found, "{line:?} asks none of the servers that were started before it: {:?}", self.ports);
+        result + rest
+    }
+
+    /// Runs a command line and checks that it ends well and with an answer.
+    fn talk(&self, line: &str) {
+        let stdout = self.folder.path().join("stdout");
+        let stderr = self.folder.path().join("stderr");
+        let is_interactive = line.starts_with("nc ") && !line.contains('<');
+        let mut child = Command::new("sh")
+            .args(["-c", &self.with_real_ports(line)])
+            .current_dir(self.folder.path())
+            .stdin(if is_interactive { Stdio::piped() } else { Stdio::null() })
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(File::create(&stderr).unwrap())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let text = |path: &Path| {
+            let mut bytes = Vec::new();
+            File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        if let Some(stdin) = &mut child.stdin {
+            stdin.write_all(b"hello\n").unwrap();
+            eventually(|| text(&stdout) == "HELLO\n", || format!("{line}: {:?}", text(&stdout)));
+            return end(&mut child);
+        }
+        let limit = Instant::now() + PATIENCE;
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() > limit => {
+                    end(&mut child);
+                    panic!("{line} does not end");
+                }
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        let said = text(&stdout);
+        assert!(status.success(), "{line}: {status}, {:?}", text(&stderr));
+        assert!(
+            line.contains('>') || line.contains("-o ") || !["", "0"].contains(&said.trim()),
+            "{line}: nothing"
+        );
+        assert!(!line.contains("hello") || said.contains("HELLO"), "{line}: {said}");
+        assert!(
+            !line.contains("curl ") || !said.contains(" 404 ") || line.contains("/nope"),
+            "{line}: {said}"
+        );
+    }
+}
+
+/// Ends a command of ours and what it has started: they are a process group of their own.
+fn end(child: &mut Child) {
+    let group = format!("-{}", child.id());
+    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+    let _ = child.wait();
+}
+
+/// Does all that a text says, if the tools are there.
+fn perform(steps: &[Step], whose: &str) {
+    let has = |tool: &str| Command::new(tool).arg("-h").output().ok();
+    let nc = has("nc").map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    let tools = has("curl").is_some() && nc.is_some_and(|help| help.contains("OpenBSD"));
+    if !tools {
+        skip("curl or OpenBSD's nc is missing, so only what starts shoutd is tried");
+    }
+    let mut scene = Scene::new();
+    for step in steps {
+        eprintln!("{whose}: {step:?}");
+        match step {
+            Step::Start(words, variables) => scene.start(words, variables),
+            Step::Talk(line) if tools => scene.talk(line),
+            Step::Talk(_) => {}
+        }
+    }
+}
+
+/// Checks that a text shows how to talk to each of the services.
+fn assert_shows_all_three(steps: &[Step], whose: &str) {
+    let shows = |what: &str, test: fn(&str) -> bool| {
+        let found = steps.iter().any(|step| matches!(step, Step::Talk(line) if test(line)));
+        assert!(found, "{whose} doesn't show how to try {what}");
+    };
+    shows("HTTP", |line| line.contains("curl "));
+    shows("TCP", |line| line.contains("nc ") && !line.contains(" -u"));
+    shows("UDP", |line| line.contains("nc ") && line.contains(" -u"));
+}
+
+#[test]
+fn the_commands_of_the_readme_work() {
+    let text = read("README.md");
+    let steps = steps(&code_of_markdown(&text));
+    if text.lines().any(|line| line.starts_with('#') && line.to_ascii_lowercase().contains("try it")) {
+        assert_shows_all_three(&steps, "the README");
+    }
+    perform(&steps, "README");
+}
+
+#[test]
+fn the_commands_of_the_start_page_work() {
+    let steps = steps(&code_of_page(&read("www/index.html")));
+    assert_shows_all_three(&steps, "the start page");
+    perform(&steps, "start page");
+}
+
+#[test]
+fn the_readme_names_every_option_and_no_other() {
+    let text = read("README.md");
+    let help = String::from_utf8(command(&["--help"]).output().unwrap().stdout).unwrap();
+    let name =
+        |rest: &str| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect::<String>();
+    // The first table of options is that of shoutd.
+    let rows = text.lines().map(|line| line.strip_prefix("| `--"));
+    let named: BTreeSet<String> = rows.skip_while(Option::is_none).map_while(|row| row).map(name).collect();
+    let known: BTreeSet<String> =
+        help.lines().filter_map(|line| line.trim_start().strip_prefix("--")).map(name).collect();
+    assert!(known.len() > 5, "{help}");
+    assert_eq!(named, known);
+}
+
+#[test]
+fn commands_are_found_in_every_form_of_code() {
+    let text = "shoutd is prose\n\n    shoutd --http :80 --tcp=0 &   # why\n    output\n\n```sh\n$ RUST_LOG=a=b \
+                target/release/shoutd\nprintf 'a b' \\\n  | nc -u 127.0.0.1 12000\n```\nnc is prose\n";
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let expected = [
+        Step::Start(words(&["--http", ":80", "--tcp=0"]), vec![]),
+        Step::Start(vec![], vec![("RUST_LOG".to_owned(), "a=b".to_owned())]),
+        Step::Talk("printf 'a b' | nc -u 127.0.0.1 12000".to_owned()),
+    ];
+    assert_eq!(steps(&code_of_markdown(text)), expected);
+    let page = "<p>curl <pre><code>curl -i &lt;x&gt;</code>\n<samp>nc </samp></pre>";
+    assert_eq!(steps(&code_of_page(page)), [Step::Talk("curl -i <x>".to_owned())]);
+    assert_eq!(with_free_port("127.0.0.1:12005,read=5"), ("127.0.0.1:0,read=5".to_owned(), 12005));
+    assert_eq!(with_free_port(":80"), (":0".to_owned(), 80));
+    assert_eq!(with_free_port("8080"), ("0".to_owned(), 8080));
+}
