@@ -1,6 +1,7 @@
 //! The command line of shoutd: what may be said, and what it means.
 
 use clap::Parser;
+use clap::builder::FalseyValueParser;
 use shoutd::server::Config;
 use shoutd::session::http::HttpOptions;
 use shoutd::session::upper::UpperOptions;
@@ -38,11 +39,11 @@ pub struct Options {
     keep_alive: Duration,
 
     /// Close the connection after every HTTP reply of 300 or above
-    #[arg(long, env = "SHOUTD_CLOSE_ON_ERROR")]
+    #[arg(long, env = "SHOUTD_CLOSE_ON_ERROR", value_parser = FalseyValueParser::new())]
     close_on_error: bool,
 
     /// Don't answer POST /upper
-    #[arg(long, env = "SHOUTD_NO_UPPER")]
+    #[arg(long, env = "SHOUTD_NO_UPPER", value_parser = FalseyValueParser::new())]
     no_upper: bool,
 
     /// Connections at once; more wait in the backlog [default: from the descriptor limit]

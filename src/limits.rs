@@ -14,9 +14,20 @@ pub const BUFFER: usize = 64 * 1024;
 /// reader drains it only pushes it out of the cache; and nobody waits longer than some 30 µs a neighbour.
 pub const TURN: usize = 128 * 1024;
 
+/// What every step of a turn counts for at least, a byte moved or none: a system call costs as much as
+/// copying some thousand bytes. So a turn has at most 32 steps, however small they are.
+pub const STEP: usize = 4 * 1024;
+
+/// Requests answered into one batch. Each may have to open a file; the rest has its turn later.
+pub const REQUESTS: usize = 32;
+
 /// Unsent bytes above which the kernel calls an HTTP socket unwritable (TCP_NOTSENT_LOWAT, tcp(7)).
 /// Without it a reply fills megabytes of socket buffer: twice the CPU, and memory for slow readers.
 pub const NOT_SENT: u32 = 16 * 1024;
+
+/// The same for TCP uppercase, where whole streams come back: enough to keep them flowing, and what a
+/// client that doesn't read can make the kernel hold, instead of 4 MB.
+pub const NOT_SENT_STREAM: u32 = 256 * 1024;
 
 /// Connections accepted from one listener in a turn: more would let a connection flood starve the rest.
 pub const ACCEPTS: usize = 64;
@@ -30,7 +41,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often at most the log is told that accepting pauses: an attack must not fill the disk.
 pub const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
-/// Descriptors left aside from the default connection cap: listeners, the poller, logs, open files.
+/// Descriptors left aside from the default connection cap: listeners, the poller, logs, open files. Where
+/// there are few at all, a quarter of them.
 pub const SPARE_DESCRIPTORS: usize = 64;
 
 /// Readiness events taken from the kernel in one turn. Those beyond come in the next.
@@ -106,6 +118,7 @@ pub const RULES: u64 = 256 * 1024;
 /// then the rate: one a second.
 pub const REPEATS: u32 = 64;
 
-/// Repeated datagrams that the guard can tell apart: more than a socket's receive buffer holds
-/// (212,992 bytes by default, at least 768 a datagram), so a loop can't hide behind a second one.
+/// Repeated datagrams that the guard can tell apart: more than a socket's receive buffer holds (the kernel
+/// doubles [`UDP_RECEIVE`] and counts at least 768 bytes a datagram, so some 2,700), so that a loop can't
+/// hide behind others.
 pub const GUARDED: usize = 4096;

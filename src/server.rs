@@ -162,9 +162,7 @@ fn bind_tcp(address: SocketAddr, is_http: bool) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     // Replies are written whole, so there is nothing for Nagle's algorithm to wait for.
     socket.set_tcp_nodelay(true)?;
-    if is_http {
-        socket.set_tcp_notsent_lowat(limits::NOT_SENT)?;
-    }
+    socket.set_tcp_notsent_lowat(if is_http { limits::NOT_SENT } else { limits::NOT_SENT_STREAM })?;
     socket.bind(&address.into())?;
     socket.listen(limits::BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -172,10 +170,7 @@ fn bind_tcp(address: SocketAddr, is_http: bool) -> io::Result<TcpListener> {
 }
 
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
-    if address.ip().is_multicast() || address.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
-        return Err(io::Error::new(ErrorKind::AddrNotAvailable, "datagrams to many are not answered"));
-    }
-    if is_broadcast(address) {
+    if address.ip().to_canonical().is_multicast() || is_broadcast(address) {
         return Err(io::Error::new(ErrorKind::AddrNotAvailable, "datagrams to many are not answered"));
     }
     let (socket, address) = open(address, Type::DGRAM, Protocol::UDP)?;
@@ -192,7 +187,7 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
 /// Whether an address is the broadcast address of one of our networks: the kernel refuses to connect a
 /// plain UDP socket to it, which sends nothing (EACCES of connect(2)).
 fn is_broadcast(address: SocketAddr) -> bool {
-    let IpAddr::V4(ip) = address.ip() else { return false };
+    let IpAddr::V4(ip) = address.ip().to_canonical() else { return false };
     let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
     let refused = probe.and_then(|probe| probe.connect((ip, 9)));
     !ip.is_unspecified() && refused.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
@@ -208,10 +203,12 @@ fn connection_limit(asked: Option<usize>) -> usize {
         }
     }
     let descriptors = limit.current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    let possible = descriptors.saturating_sub(limits::SPARE_DESCRIPTORS).max(1);
+    let possible = (descriptors - limits::SPARE_DESCRIPTORS.min(descriptors / 4)).max(1);
     match asked {
         Some(asked) if asked > possible => {
-            log::warn!("--max-connections {asked}: the descriptor limit allows {possible} (ulimit -n)");
+            log::warn!(
+                "--max-connections {asked} is more than the descriptor limit leaves, {possible} (ulimit -n)"
+            );
             asked
         }
         Some(asked) => asked,

@@ -82,14 +82,15 @@ impl Datagrams {
         self.answered = 0;
         let mut pieces = [const { MaybeUninit::<libc::iovec>::uninit() }; limits::DATAGRAMS];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; limits::DATAGRAMS];
-        let payloads = self.payloads.chunks_exact_mut(STRIDE);
-        for (i, payload) in payloads.enumerate() {
-            let base = payload.as_mut_ptr().cast();
-            let piece = pieces[i].write(libc::iovec { iov_base: base, iov_len: payload.len() });
-            let control = self.controls.get_mut(i);
+        let mut controls = self.controls.iter_mut();
+        let places = self.payloads.chunks_exact_mut(STRIDE).zip(&mut self.sources);
+        for ((payload, source), (piece, header)) in places.zip(pieces.iter_mut().zip(&mut headers)) {
+            let piece =
+                piece.write(libc::iovec { iov_base: payload.as_mut_ptr().cast(), iov_len: payload.len() });
             let length = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            let control = controls.next();
             let control_length = control.as_ref().map_or(0, |control| mem::size_of_val(*control));
-            headers[i].write(header(&mut self.sources[i], length, piece, control, control_length));
+            header.write(envelope(source, length, piece, control.map(ptr::from_mut), control_length));
         }
         let most = limits::DATAGRAMS as libc::c_uint;
         // SAFETY: the first `most` headers are initialised; they point into vectors of self and into
@@ -138,12 +139,16 @@ impl Datagrams {
         let mut pieces = [const { MaybeUninit::<libc::iovec>::uninit() }; limits::DATAGRAMS];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; limits::DATAGRAMS];
         let places = &self.answers[self.answered..];
-        for (i, &place) in places.iter().enumerate().take(limits::DATAGRAMS) {
+        let (payloads, sources) = (self.payloads.as_mut_ptr(), self.sources.as_mut_ptr());
+        let controls = self.controls.as_mut_ptr();
+        for (&place, (piece, header)) in places.iter().zip(pieces.iter_mut().zip(&mut headers)) {
             let sizes = self.sizes[place];
-            let base = self.payloads[place * STRIDE..].as_mut_ptr().cast();
-            let piece = pieces[i].write(libc::iovec { iov_base: base, iov_len: sizes.payload });
-            let control = self.controls.get_mut(place);
-            headers[i].write(header(&mut self.sources[place], sizes.source, piece, control, sizes.control));
+            // SAFETY: `answer` let only places of received datagrams in, and the vectors have all of those;
+            // where there are no control buffers, the length of each is 0 and the pointer isn't used.
+            let (base, source, control) =
+                unsafe { (payloads.add(place * STRIDE), sources.add(place), controls.wrapping_add(place)) };
+            let piece = piece.write(libc::iovec { iov_base: base.cast(), iov_len: sizes.payload });
+            header.write(envelope(source, sizes.source, piece, Some(control), sizes.control));
         }
         let count = places.len().min(limits::DATAGRAMS) as libc::c_uint;
         // SAFETY: the first `count` headers are initialised; they point into vectors of self and into
@@ -195,22 +200,22 @@ impl Datagrams {
     }
 }
 
-/// A message header whose pointers are valid for as long as the references were.
-fn header(
-    source: &mut libc::sockaddr_storage,
+/// A message header of these pointers. Making one is safe; a call that is given it reads and writes there.
+fn envelope(
+    source: *mut libc::sockaddr_storage,
     source_length: libc::socklen_t,
     piece: &mut libc::iovec,
-    control: Option<&mut Control>,
+    control: Option<*mut Control>,
     control_length: usize,
 ) -> libc::mmsghdr {
     // SAFETY: all fields of the header may be 0: no name, no pieces, no control messages.
     let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
-    header.msg_hdr.msg_name = ptr::from_mut(source).cast();
+    header.msg_hdr.msg_name = source.cast();
     header.msg_hdr.msg_namelen = source_length;
     header.msg_hdr.msg_iov = piece;
     header.msg_hdr.msg_iovlen = 1;
     if let Some(control) = control.filter(|_| control_length > 0) {
-        header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+        header.msg_hdr.msg_control = control.cast();
         header.msg_hdr.msg_controllen = control_length as _;
     }
     header
@@ -271,6 +276,8 @@ pub struct TcpInfo {
     pub data_segments_sent: u32,
     /// Segments received with data.
     pub data_segments_received: u32,
+    /// Bytes that the peer has acknowledged.
+    pub bytes_acknowledged: u64,
     /// Segments sent again.
     pub retransmissions: u32,
     /// Bytes that a segment to the peer may hold.
@@ -318,6 +325,7 @@ pub fn tcp_info(socket: BorrowedFd) -> io::Result<TcpInfo> {
         segments_received: raw.segs_in,
         data_segments_sent: raw.data_segs_out,
         data_segments_received: raw.data_segs_in,
+        bytes_acknowledged: raw.pacing_and_bytes[2],
         retransmissions: raw.words[total_retrans],
         mss: raw.words[snd_mss],
         round_trip: Duration::from_micros(raw.words[rtt].into()),

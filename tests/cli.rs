@@ -45,7 +45,7 @@ fn stdout_has_the_listeners_in_order_then_ready_and_nothing_else() {
         ["--http", "0", "--udp", "0", "--tcp", "0", "--udp", "0", "--tcp", "0,read=5", "--http", "0"];
     let mut command = command(&options);
     command.args(["--log", "trace"]).stdout(File::create(&path).unwrap());
-    let mut child = command.spawn().unwrap();
+    let mut child = Killed(command.spawn().unwrap());
     let text = || fs::read_to_string(&path).unwrap();
     eventually(|| text().ends_with("ready\n"), || format!("no ready in {:?}", text()));
 
@@ -63,8 +63,8 @@ fn stdout_has_the_listeners_in_order_then_ready_and_nothing_else() {
             _ => assert_eq!(udp_to(address).send(b"hello").unwrap(), 5),
         }
     }
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    assert_eq!(wait_for_end(&mut child), Some(0));
+    assert!(Command::new("kill").arg(child.0.id().to_string()).status().unwrap().success());
+    assert_eq!(wait_for_end(&mut child.0), Some(0));
     assert_eq!(text(), said, "more came on stdout");
 }
 

@@ -180,7 +180,7 @@ fn a_file_that_the_server_may_not_read_is_forbidden() {
     folder.write("open.txt", "open");
     folder.write("closed.txt", "closed");
     folder.write("locked/file.txt", "closed");
-    let close = |name: &str| fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0));
+    let close = |name: &str| fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0o000));
     close("closed.txt").unwrap();
     close("locked").unwrap();
     let mut start = Command::new(program);
@@ -211,7 +211,8 @@ fn dotfiles_are_hidden_except_for_well_known() {
     folder.write(".well-known/security.txt", "Contact: a");
     folder.write(".well-known/acme/token", "token");
     let server = serve(&folder);
-    let hidden = "/.env /%2eenv //.env /.git/config /.git /.git/ /a/.htpasswd /.well-known/.secret /.well-known/%2Esecret /a/.well-known/x /... /..a /. /..";
+    let hidden = "/.env /%2eenv //.env /.git/config /.git /.git/ /a/.htpasswd \
+        /.well-known/.secret /.well-known/%2Esecret /a/.well-known/x /... /..a /. /..";
     for path in hidden.split(' ') {
         assert_eq!(body(&server, path), (404, b"404 Not Found\n".into()), "{path}");
     }
@@ -259,7 +260,7 @@ fn a_query_stays_before_the_fragment_of_a_destination() {
 #[test]
 fn a_wrong_rule_keeps_the_server_from_starting_and_says_where_it_is() {
     for wrong in
-        ["/a", "/a /b 200", "/a b", "/a //evil.example/", "/a javascript:x", "/* /b", "a /b", "/a /b 301 c"]
+        ["/a", "/a /b 201", "/a b", "/a //evil.example/", "/a javascript:x", "/*x /b", "a /b", "/a /b 301 c"]
     {
         let folder = Folder::new();
         folder.write("_redirects", format!("/fine /too\n{wrong}\n"));

@@ -65,12 +65,12 @@ fn the_log_says_only_what_its_level_allows() {
 fn nobody_has_to_read_what_it_says() {
     let address = TcpListener::bind("127.71.79.78:0").unwrap().local_addr().unwrap();
     let mut command = command(&["--tcp", &address.to_string(), "--log", "trace"]);
-    let mut child = command.spawn().unwrap();
-    drop((child.stdout.take(), child.stderr.take()));
+    let mut child = Killed(command.spawn().unwrap());
+    drop((child.0.stdout.take(), child.0.stderr.take()));
     eventually(|| TcpStream::connect(address).is_ok(), || "it doesn't listen".to_owned());
     for _ in 0..10 {
         assert_eq!(conversation(address, "anybody?"), b"ANYBODY?");
     }
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    assert_eq!(wait_for_end(&mut child), Some(0));
+    assert!(Command::new("kill").arg(child.0.id().to_string()).status().unwrap().success());
+    assert_eq!(wait_for_end(&mut child.0), Some(0));
 }

@@ -300,8 +300,9 @@ fn the_readme_names_every_option_and_no_other() {
 
 #[test]
 fn commands_are_found_in_every_form_of_code() {
-    let text = "shoutd is prose\n\n    shoutd --http :80 --tcp=0 &   # why\n    output\n\n```sh\n$ RUST_LOG=a=b \
-                target/release/shoutd\nprintf 'a b' \\\n  | nc -u 127.0.0.1 12000\n```\nnc is prose\n";
+    let text = "shoutd is prose\n\n    shoutd --http :80 --tcp=0 &   # why\n    output\n\n\
+                ```sh\n$ RUST_LOG=a=b target/release/shoutd\n\
+                printf 'a b' \\\n  | nc -u 127.0.0.1 12000\n```\nnc is prose\n";
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let expected = [
         Step::Start(words(&["--http", ":80", "--tcp=0"]), vec![]),

@@ -1,5 +1,7 @@
 //! SIGTERM and SIGINT: what is under way is finished, what rests is closed, nothing new begins, and the
 //! exit status is 0.
+//!
+//! "At once" is within the patience of every wait here, where the drain that is not waited for is an hour.
 
 mod support;
 
@@ -12,9 +14,6 @@ use std::time::{Duration, Instant};
 use support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Far less than a drain of an hour, and enough for a loaded machine.
-const SOON: Duration = Duration::from_secs(8);
 
 const LARGE: usize = 20_000_000;
 
@@ -67,13 +66,11 @@ fn connections_that_rest_are_closed_at_once() {
         let waiting = send(server.nth("tcp", 1), b"not read for an hour");
         server.wait_for_descriptors(before + 3);
 
-        let start = Instant::now();
         stop(&server, signal);
         for mut stream in silent.into_iter().chain([used, kept, waiting]) {
             assert_eq!(read_to_end(&mut stream), b"", "an end without a reset");
         }
         assert_eq!(server.wait().code(), Some(0), "{signal}");
-        assert!(start.elapsed() < SOON, "{signal}: {:?}", start.elapsed());
     }
 }
 
@@ -85,10 +82,8 @@ fn clients_that_keep_their_side_open_do_not_hold_it_up() {
         read_to_end(stream); // the server has sent its FIN and waits for theirs
     }
     let rests = connect(server.http());
-    let start = Instant::now();
     stop(&server, "TERM");
     assert_eq!(server.wait().code(), Some(0));
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     drop((closed, rests));
 }
 
@@ -168,10 +163,8 @@ fn a_second_signal_ends_it_at_once() {
         stop(&server, first);
         thread::sleep(SECOND / 5); // during which it waits
         assert!(server.is_alive(), "did not wait for the reply");
-        let start = Instant::now();
         server.signal(second);
         assert_eq!(server.wait().code(), Some(0), "{first}, {second}");
-        assert!(start.elapsed() < SOON);
     }
 }
 
@@ -188,7 +181,7 @@ fn drain_bounds_how_long_stuck_clients_are_waited_for() {
     server.signal("TERM");
     server.wait_for_log("2 connections did not finish in time");
     assert_eq!(server.wait().code(), Some(0));
-    assert!(start.elapsed() >= SECOND && start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert!(start.elapsed() >= SECOND, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -52,12 +52,12 @@ impl Link {
     fn to(peer: SocketAddr, timeout: Duration) -> io::Result<Link> {
         let start = Instant::now();
         let stream = TcpStream::connect_timeout(&peer, timeout)?;
-        let handshake = start.elapsed();
+        let opened = Instant::now();
         // Each message is to leave at once, also one that is sent before the last was acknowledged.
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
-        let opened = Instant::now();
+        let handshake = opened - start;
         Ok(Link { stream, peer, sent: 0, received: 0, opened, handshake, first_byte: None, closer: None })
     }
 

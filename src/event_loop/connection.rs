@@ -13,6 +13,7 @@ use crate::http::content::Content;
 use crate::limits;
 use crate::now::Now;
 use crate::session::{Need, Session, Then};
+use crate::sys;
 use log::{debug, trace};
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -20,6 +21,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// A guest of the event loop.
@@ -29,6 +31,8 @@ pub struct Connection {
     session: Session,
     latch: Latch,
     corked: bool,
+    /// What the peer had acknowledged when half of the time for a write was over.
+    acknowledged: Option<u64>,
 }
 
 /// What the kernel has said and has not taken back.
@@ -36,33 +40,55 @@ pub struct Connection {
 struct Latch {
     readable: bool,
     writable: bool,
+    /// The peer's FIN, or worse, has come: the end is still to be read.
     hung_up: bool,
+    /// Both directions are over.
+    broken: bool,
+    /// Urgent data has come. A read stops in front of it, so a short one says nothing (tcp(7)).
+    urgent: bool,
 }
 
 impl Connection {
     /// An accepted connection. Its latch is empty: registering it makes the kernel say what is.
     pub fn new(stream: TcpStream, session: Session) -> Connection {
-        Connection { stream, session, latch: Latch::default(), corked: false }
+        Connection { stream, session, latch: Latch::default(), corked: false, acknowledged: None }
     }
 
     /// Remembers what the kernel says. No system calls here.
     pub fn note(&mut self, event: &Event) {
         let broken = event.is_error() || event.is_write_closed();
+        self.latch.broken |= broken;
+        self.latch.urgent |= event.is_priority();
         self.latch.hung_up |= event.is_read_closed() || broken;
         self.latch.readable |= event.is_readable() || self.latch.hung_up;
         self.latch.writable |= event.is_writable() || broken;
     }
 
-    /// When the session wants to be told that its time is up, unless something happens before.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.session.deadline()
+    /// When to look at it, unless something happens before: at its session's deadline, and while it sends,
+    /// at half of that time as well.
+    pub fn look_at(&self) -> Option<Instant> {
+        let deadline = self.session.deadline()?;
+        let halfway = self.is_sending() && self.acknowledged.is_none();
+        Some(if halfway { deadline - limits::WRITE_TIME / 2 } else { deadline })
     }
 
-    /// The deadline may have come. It is for [`drive`](Self::drive) to find out, after one more try: the
-    /// kernel only says that a socket is writable when a third of its buffer is free, and a peer that
-    /// takes a little at a time is slow, not gone.
-    pub fn doubt(&mut self) {
-        self.latch.writable = true;
+    /// Looks at it: whether its time is up. The kernel says that a socket is writable only when there is
+    /// much room again, so a peer that takes a little at a time is known by what it acknowledges.
+    pub fn is_due(&mut self, now: &Now) -> bool {
+        let Some(deadline) = self.session.deadline() else { return false };
+        if self.is_sending() {
+            let acknowledged = sys::tcp_info(self.stream.as_fd()).map_or(0, |info| info.bytes_acknowledged);
+            let before = self.acknowledged.replace(acknowledged);
+            if deadline <= now.instant && before.is_some_and(|before| before < acknowledged) {
+                self.session.taken(now);
+                return false;
+            }
+        }
+        deadline <= now.instant
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(self.session.need(), Need::Write(_) | Need::SendFile { .. })
     }
 
     /// The server is stopping.
@@ -82,7 +108,7 @@ impl Connection {
         let mut budget = limits::TURN;
         let verdict = loop {
             match self.satisfy(id, budget, now, site) {
-                Ok(Some(moved)) => budget = budget.saturating_sub(moved),
+                Ok(Some(moved)) => budget = budget.saturating_sub(moved.max(limits::STEP)),
                 Ok(None) => break Verdict::Done,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -128,16 +154,20 @@ impl Connection {
             }
             Need::Write(then) => {
                 let count = self.send(then)?;
+                self.acknowledged = None;
                 trace!("{id}: wrote {count}");
                 self.session.sent(count, now, site);
                 return Ok(Some(count));
             }
             Need::SendFile { last } => {
                 let count = self.send_file(budget, last)?;
+                self.acknowledged = None;
                 trace!("{id}: wrote {count} of the file");
                 self.session.file_sent(count as u64, now, site);
                 return Ok(Some(count));
             }
+            // Whoever has reset the connection isn't waited for.
+            Need::WaitUntil(_) if self.latch.broken => {}
             Need::WaitUntil(_) => return Err(ErrorKind::WouldBlock.into()),
             Need::Shutdown => {
                 // It fails where the peer has reset the connection; reading will tell.
@@ -160,7 +190,7 @@ impl Connection {
         let asked = room.len();
         let result = rustix::net::recv(&self.stream, room, RecvFlags::empty()).map(|(count, _)| count);
         let short = result.is_ok_and(|count| count < asked);
-        settle(&mut self.latch.readable, short && !self.latch.hung_up, result)
+        settle(&mut self.latch.readable, short && !self.latch.hung_up && !self.latch.urgent, result)
     }
 
     fn send(&mut self, then: Then) -> io::Result<usize> {

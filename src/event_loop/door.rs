@@ -13,6 +13,7 @@ use crate::limits;
 use crate::now::Now;
 use log::{debug, warn};
 use mio::Interest;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -25,7 +26,7 @@ pub struct Door {
     /// How many may be.
     pub most: usize,
     /// Listeners that wait for a place.
-    waiting: Vec<Id>,
+    waiting: VecDeque<Id>,
     /// When the log was last told of a shortage.
     complained: Option<Instant>,
 }
@@ -33,7 +34,7 @@ pub struct Door {
 impl Door {
     /// A door for at most so many connections at once.
     pub fn new(most: usize) -> Door {
-        Door { inside: 0, most, waiting: Vec::new(), complained: None }
+        Door { inside: 0, most, waiting: VecDeque::new(), complained: None }
     }
 
     /// Whether all places are taken.
@@ -48,7 +49,7 @@ impl Door {
             self.complained = Some(now);
         }
         if !self.waiting.contains(&listener) {
-            self.waiting.push(listener);
+            self.waiting.push_back(listener);
         }
     }
 
@@ -57,10 +58,15 @@ impl Door {
         self.inside += 1;
     }
 
-    /// Somebody left: returns a listener that has waited for that.
+    /// Somebody left: returns the listener that has waited the longest for that.
     pub fn leave(&mut self) -> Option<Id> {
         self.inside -= 1;
-        self.waiting.pop()
+        self.next_waiting()
+    }
+
+    /// The listener that has waited the longest, if there is a place for what it has.
+    pub fn next_waiting(&mut self) -> Option<Id> {
+        if self.is_full() { None } else { self.waiting.pop_front() }
     }
 }
 
@@ -80,7 +86,14 @@ impl<C: Content> EventLoop<C> {
                 listener.accept()
             };
             match accepted {
-                Accepted::Nobody => return Verdict::Wait,
+                Accepted::Nobody => {
+                    // If it was woken because a place is free, the place is the next one's.
+                    if let Some(next) = self.door.next_waiting() {
+                        self.resume(next);
+                    }
+                    return Verdict::Wait;
+                }
+                Accepted::GaveUp(error) => debug!("accept: {error}"),
                 Accepted::Exhausted(why) => {
                     let until = now.instant + limits::ACCEPT_PAUSE;
                     listener.paused_until = Some(until);
@@ -98,14 +111,15 @@ impl<C: Content> EventLoop<C> {
     }
 
     fn admit(&mut self, connection: Connection, peer: SocketAddr) {
-        match self.seat(What::Connection(connection), Interest::READABLE | Interest::WRITABLE) {
+        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+        match self.seat(What::Connection(connection), interest) {
             Ok(id) => {
                 debug!("{id}: connection from {peer}");
                 self.door.enter();
                 // Its first deadline counts from now, even if the kernel never says a word of it.
                 self.enqueue(id);
             }
-            Err(error) => warn!("the connection from {peer} can't be polled: {error}"),
+            Err(error) => debug!("the connection from {peer} can't be polled: {error}"),
         }
     }
 

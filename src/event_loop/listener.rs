@@ -4,7 +4,6 @@ use crate::now::Now;
 use crate::session::Session;
 use crate::session::http::{Http, HttpOptions};
 use crate::session::upper::{Upper, UpperOptions};
-use log::debug;
 use mio::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
 use std::io::{self, ErrorKind};
@@ -51,6 +50,9 @@ pub enum Accepted {
     Stream(TcpStream, SocketAddr),
     /// Nobody is waiting.
     Nobody,
+    /// Somebody was waiting and is no more: the error is one connection's, as accept(2) says of those
+    /// pending on the new socket.
+    GaveUp(io::Error),
     /// Somebody is waiting and there is no descriptor or no memory for them.
     Exhausted(io::Error),
 }
@@ -61,19 +63,16 @@ impl Listener {
         Listener { socket, service, ready: false, paused_until: None }
     }
 
-    /// Takes one connection, passing over those that gave up while they waited.
+    /// Takes one connection.
     pub fn accept(&mut self) -> Accepted {
-        loop {
-            match self.socket.accept() {
-                Ok((stream, peer)) => return Accepted::Stream(stream, peer),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.ready = false;
-                    return Accepted::Nobody;
-                }
-                Err(error) if is_shortage(&error) => return Accepted::Exhausted(error),
-                // The error is one connection's, as accept(2) says of those pending on the new socket.
-                Err(error) => debug!("accept: {error}"),
+        match self.socket.accept() {
+            Ok((stream, peer)) => Accepted::Stream(stream, peer),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.ready = false;
+                Accepted::Nobody
             }
+            Err(error) if is_shortage(&error) => Accepted::Exhausted(error),
+            Err(error) => Accepted::GaveUp(error),
         }
     }
 }

@@ -98,7 +98,7 @@ impl<C: Content> EventLoop<C> {
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(limits::EVENTS);
         loop {
-            self.wait(&mut events)?;
+            let everybody = self.wait(&mut events)?;
             let now = clock::read();
             for event in &events {
                 self.note(event);
@@ -111,7 +111,8 @@ impl<C: Content> EventLoop<C> {
                     Verdict::Done => self.close(id),
                 }
             }
-            while let Some(id) = self.timers.due(now.instant) {
+            // Nobody's time is up who may be among those ready and not yet heard.
+            while everybody && let Some(id) = self.timers.due(now.instant) {
                 self.expire(id, &now);
             }
             self.site.tidy(&now);
@@ -136,19 +137,21 @@ impl<C: Content> EventLoop<C> {
         self.seat(What::Bell(bell), Interest::READABLE).map(drop)
     }
 
-    /// Waits for events: not at all while somebody is queued, else until the next timer.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let timeout = if self.queue.is_empty() {
-            let next = [self.timers.next(), self.site.due(), self.stopping].into_iter().flatten().min();
-            next.map(|next| next.saturating_duration_since(Instant::now()))
-        } else {
-            Some(Duration::ZERO)
-        };
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
-            result => result?,
+    /// Waits for events: not at all while somebody is queued, else until the next timer. Returns whether
+    /// these are all that there are.
+    fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
+        loop {
+            let timeout = if self.queue.is_empty() {
+                let next = [self.timers.next(), self.site.due(), self.stopping].into_iter().flatten().min();
+                next.map(|next| next.saturating_duration_since(Instant::now()))
+            } else {
+                Some(Duration::ZERO)
+            };
+            match self.poll.poll(events, timeout) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result.map(|()| events.iter().count() < limits::EVENTS),
+            }
         }
-        Ok(())
     }
 
     /// Latches what the kernel said of somebody and puts them in the queue. No I/O, and nobody comes or
@@ -192,7 +195,7 @@ impl<C: Content> EventLoop<C> {
             What::Connection(connection) => {
                 let verdict = connection.drive(id, &mut self.desk, now, &mut self.site);
                 if verdict != Verdict::Done {
-                    self.timers.look_at(id, &mut guest.hint, connection.deadline());
+                    self.timers.look_at(id, &mut guest.hint, connection.look_at());
                 }
                 verdict
             }
@@ -208,11 +211,10 @@ impl<C: Content> EventLoop<C> {
         guest.hint = None;
         match &mut guest.what {
             What::Connection(connection) => {
-                if connection.deadline().is_some_and(|deadline| deadline <= now.instant) {
-                    connection.doubt();
+                if connection.is_due(now) {
                     self.enqueue(id);
                 } else {
-                    self.timers.look_at(id, &mut guest.hint, connection.deadline());
+                    self.timers.look_at(id, &mut guest.hint, connection.look_at());
                 }
             }
             What::Listener(listener) => {

@@ -183,6 +183,12 @@ impl Http {
         self.progressed(now, site);
     }
 
+    pub(super) fn taken(&mut self, now: &Now) {
+        if let State::Replying = self.state {
+            self.deadline = now.instant + limits::WRITE_TIME;
+        }
+    }
+
     pub(super) fn expired(&mut self, now: &Now) {
         match &mut self.state {
             State::Reading if self.skip > 0 || self.uppering.is_some() => {
@@ -222,14 +228,12 @@ impl Http {
         self.begun = false;
         self.deadline = after(now.instant, self.options.keep_alive);
         self.advance(now, site);
-        if self.stopping && !self.begun && matches!(self.state, State::Reading) {
-            self.state = State::Ending(Ending::Shutdown);
-        }
     }
 
     /// Answers what can be answered, and then knows what to wait for.
     fn advance(&mut self, now: &Now, site: &mut impl Content) {
-        while !self.last && matches!(self.following, Following::Nothing) {
+        let mut answers = 0;
+        while !self.last && matches!(self.following, Following::Nothing) && answers < limits::REQUESTS {
             if self.uppering.is_some() {
                 if !self.advance_uppering(now) {
                     break;
@@ -257,6 +261,7 @@ impl Http {
             if !answered {
                 break;
             }
+            answers += 1;
         }
         if !self.output.is_empty() || !matches!(self.following, Following::Nothing) {
             self.state = State::Replying;
@@ -271,6 +276,9 @@ impl Http {
             self.begin(now);
         }
         // Otherwise at most empty lines have come, and those don't extend the silence that is allowed.
+        if self.stopping && !self.begun {
+            self.state = State::Ending(Ending::Shutdown);
+        }
     }
 
     /// Something of a request is here: it has a fixed time to be complete.
@@ -315,10 +323,17 @@ impl Http {
             keep_alive,
             close_on_error: self.options.close_on_error,
         };
-        let Some(kept) = exchange.answer(&request, now, site) else { return false };
+        let Some(kept) = exchange.answer(&request, now, site) else {
+            // An empty output that has no room for it never will have.
+            return self.output.is_empty() && self.refuse(Status::INTERNAL_SERVER_ERROR, now);
+        };
         self.last = !kept;
-        self.skip = if kept { skip } else { 0 };
-        self.input.consume(length);
+        if kept {
+            self.skip = skip;
+            self.input.consume(length);
+        } else {
+            self.input.clear(); // nobody will read it
+        }
         self.scanned = 0;
         self.begun = false;
         true

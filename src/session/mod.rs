@@ -146,6 +146,11 @@ impl Session {
         }
     }
 
+    /// Nothing could be sent, but the peer has acknowledged more than before: it has more time.
+    pub fn taken(&mut self, now: &Now) {
+        either!(self, s => s.taken(now))
+    }
+
     /// Its [`deadline`](Self::deadline) has come.
     pub fn expired(&mut self, now: &Now) {
         either!(self, s => s.expired(now))

@@ -173,6 +173,12 @@ impl Upper {
         }
     }
 
+    pub(super) fn taken(&mut self, now: &Now) {
+        if let State::Replying { until } = &mut self.state {
+            *until = now.instant + limits::WRITE_TIME;
+        }
+    }
+
     pub(super) fn expired(&mut self, now: &Now) {
         match &mut self.state {
             State::Pausing { .. } => self.read(now),

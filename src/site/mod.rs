@@ -78,6 +78,11 @@ impl Site {
         let Some(directory) = &self.directory else { return Err(Miss::Missing) };
         let opened = match directory.find(path) {
             Ok(opened) => opened,
+            Err(Miss::Unavailable) if let Some(place) = remembered => {
+                // What is in memory needs no descriptor: better a second old than nothing.
+                self.cache.trust(place, now);
+                return Ok(place);
+            }
             Err(miss) => {
                 self.cache.forget(path);
                 return Err(miss);

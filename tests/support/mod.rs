@@ -226,7 +226,12 @@ pub fn read_to_end(stream: &mut impl Read) -> Vec<u8> {
 /// Whether the peer says nothing for `time`.
 pub fn is_silent(stream: &TcpStream, time: Duration) -> bool {
     stream.set_read_timeout(Some(time)).unwrap();
-    let result = stream.peek(&mut [0]);
+    let result = loop {
+        match stream.peek(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => break result,
+        }
+    };
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
@@ -270,7 +275,10 @@ pub fn read_response(stream: &mut impl Read, is_head: bool) -> Response {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
-        let count = stream.read(&mut byte).expect("a head");
+        let count = match stream.read(&mut byte) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result.expect("a head"),
+        };
         assert_eq!(count, 1, "closed in the middle of a head: {:?}", String::from_utf8_lossy(&head));
         head.push(byte[0]);
         assert!(head.len() < 64 * 1024, "a head without end");
@@ -426,5 +434,15 @@ pub fn wait_for_end(child: &mut Child) -> Option<i32> {
             panic!("it runs, and should have ended");
         }
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A child that is killed when its handle goes away, as [`Shoutd`] is.
+pub struct Killed(pub Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
