@@ -44,26 +44,31 @@ impl Buffer {
     }
 
     /// The bytes it holds.
+    #[inline]
     pub fn filled(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
     /// The bytes it holds, to be changed in place.
+    #[inline]
     pub fn filled_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[self.start..self.end]
     }
 
     /// How many bytes it holds.
+    #[inline]
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 
     /// Whether it holds none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// How many bytes can still be [`put`](Buffer::put).
+    #[inline]
     pub fn room_left(&self) -> usize {
         self.bytes.len() - self.len()
     }
@@ -85,6 +90,7 @@ impl Buffer {
     }
 
     /// Appends `more`. The caller has checked [`room_left`](Buffer::room_left).
+    #[inline]
     pub fn put(&mut self, more: &[u8]) {
         if more.len() > self.bytes.len() - self.end {
             self.room();
@@ -108,6 +114,7 @@ impl Buffer {
     }
 
     /// Forgets the first `count` bytes.
+    #[inline]
     pub fn consume(&mut self, count: usize) {
         assert!(count <= self.len(), "more bytes than were held");
         self.start += count;
@@ -117,6 +124,7 @@ impl Buffer {
     }
 
     /// Forgets everything.
+    #[inline]
     pub fn clear(&mut self) {
         self.start = 0;
         self.end = 0;

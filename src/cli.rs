@@ -1,7 +1,6 @@
 //! The command line of shoutd: what may be said, and what it means.
 
 use clap::Parser;
-use clap::builder::FalseyValueParser;
 use shoutd::server::Config;
 use shoutd::session::http::HttpOptions;
 use shoutd::session::upper::UpperOptions;
@@ -39,16 +38,16 @@ pub struct Options {
     keep_alive: Duration,
 
     /// Close the connection after every HTTP reply of 300 or above
-    #[arg(long, env = "SHOUTD_CLOSE_ON_ERROR", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "SHOUTD_CLOSE_ON_ERROR", value_parser = values::yes_or_no)]
     close_on_error: bool,
 
     /// Don't answer POST /upper
-    #[arg(long, env = "SHOUTD_NO_UPPER", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "SHOUTD_NO_UPPER", value_parser = values::yes_or_no)]
     no_upper: bool,
 
     /// Connections at once; more wait in the backlog [default: from the descriptor limit]
-    #[arg(long, value_name = "N", env = "SHOUTD_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..))]
-    max_connections: Option<u32>,
+    #[arg(long, value_name = "N", env = "SHOUTD_MAX_CONNECTIONS", value_parser = values::positive)]
+    max_connections: Option<usize>,
 
     /// How long SIGTERM waits for replies under way
     #[arg(long, value_name = "DURATION", env = "SHOUTD_DRAIN", default_value = "10s", value_parser = values::duration)]
@@ -75,7 +74,7 @@ impl Options {
                 upper: !self.no_upper,
             },
             root: self.root,
-            max_connections: self.max_connections.map(|most| most as usize),
+            max_connections: self.max_connections,
             drain: self.drain,
         }
     }

@@ -73,6 +73,21 @@ pub fn tcp_listener(text: &str) -> Result<(SocketAddr, UpperOptions), String> {
     Ok((address, options))
 }
 
+/// Reads what a flag may be set to in the environment. (clap has a parser for that, of 20 KB.)
+pub fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("it is 1 or 0, true or false, yes or no, on or off".to_owned()),
+    }
+}
+
+/// Reads a number of at least 1.
+pub fn positive(text: &str) -> Result<usize, String> {
+    count(text, u64::MAX)
+        .and_then(|number| usize::try_from(number).map_err(|_| "that is too many".to_owned()))
+}
+
 fn count(text: &str, most: u64) -> Result<u64, String> {
     match text.parse() {
         Ok(number) if (1..=most).contains(&number) => Ok(number),

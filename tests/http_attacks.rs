@@ -49,13 +49,16 @@ fn a_location_never_leads_to_another_host() {
     for name in ["evil.com/x", "\\evil.com/x", "\\\\evil.com/x", "http:/evil.com/x", "sub/x"] {
         folder.write(name, "");
     }
-    folder.write("_redirects", "/old /new");
+    folder.write("_redirects", "/old /new\n/go/* /:splat\n/by/:name /:name/x\n");
     let server = serve(&folder);
     let mut redirects = 0;
-    let targets = "/evil.com //evil.com ///evil.com //evil.com/%2e%2e //evil.com/.. /%2fevil.com /%2f%2fevil.com \
-        /%5cevil.com /\\evil.com /\\\\evil.com /%5C%5Cevil.com /.//evil.com //evil.com/. /%2e/%5cevil.com /http://evil.com \
-        /http:/evil.com http://a//evil.com http://a/\\evil.com http://evil.com/sub //evil.com? //old /old//evil.com \
-        /old/?//evil.com //sub/%5c%2e%2e//evil.com /%09//evil.com /sub/..//evil.com //evil.com%2f%2e%2e %2f/evil.com";
+    let targets = "/evil.com //evil.com ///evil.com //evil.com/%2e%2e //evil.com/.. /%2fevil.com \
+        /%2f%2fevil.com /%5cevil.com /\\evil.com /\\\\evil.com /%5C%5Cevil.com /.//evil.com \
+        //evil.com/. /%2e/%5cevil.com /http://evil.com /http:/evil.com http://a//evil.com \
+        http://a/\\evil.com http://evil.com/sub //evil.com? //old /old//evil.com /old/?//evil.com \
+        //sub/%5c%2e%2e//evil.com /%09//evil.com /sub/..//evil.com //evil.com%2f%2e%2e \
+        %2f/evil.com /go//evil.com /go/%2fevil.com /go/%5cevil.com /go/\\evil.com /go/ /go/%2f%2f \
+        /by/%5cevil.com /by/\\evil.com /by/%2fevil.com /by//evil.com /go/http://evil.com /by/%5c";
     for target in targets.split(' ').flat_map(|target| [target.to_owned(), format!("{target}?//evil.com")]) {
         let response = get(server.http(), &target);
         if let Some(location) = response.field("Location") {
@@ -77,8 +80,8 @@ fn no_encoding_leads_out_of_the_root() {
     let root = folder.path().join("site");
     let server = Shoutd::start(&["--http", "0", "--root", root.to_str().unwrap()]);
     assert_eq!(body(&server, "/sub/file.txt"), (200, b"public".into()));
-    let ups = ".. %2e%2e .%2e %2E. %252e%252e %25%32%65%25%32%65 %c0%ae%c0%ae %e0%80%ae%e0%80%ae %uff0e%uff0e \
-        ..%00 ..%20 ..; ... .%00. %2e%2e%2f.";
+    let ups = ".. %2e%2e .%2e %2E. %252e%252e %25%32%65%25%32%65 %c0%ae%c0%ae %e0%80%ae%e0%80%ae \
+        %uff0e%uff0e ..%00 ..%20 ..; ... .%00. %2e%2e%2f.";
     let slashes = "/ // /./ %2f %2F %5c \\ %252f %255c %c0%af %e0%80%af %c1%9c %u2215 ;/ /%2e/";
     let folders = ["/", "//", "/sub/", "/sub/%2e/", "http://a/"];
     let mut tried = 0;
@@ -97,11 +100,11 @@ fn no_encoding_leads_out_of_the_root() {
             }
         }
     }
-    for target in
-        "-other/secret.txt http://a-other/secret.txt //etc/passwd /%2fetc/passwd /file:///etc/passwd \
-        /proc/self/environ file:///etc/passwd ../secret.txt \
-        /sub%2ffile.txt /sub%2F/file.txt /%2fsub/file.txt /sub%5cfile.txt /sub\\file.txt /sub%252ffile.txt /sub/./file.txt"
-            .split_ascii_whitespace()
+    for target in "-other/secret.txt http://a-other/secret.txt //etc/passwd /%2fetc/passwd \
+        /file:///etc/passwd /proc/self/environ file:///etc/passwd ../secret.txt /sub%2ffile.txt \
+        /sub%2F/file.txt /%2fsub/file.txt /sub%5cfile.txt /sub\\file.txt /sub%252ffile.txt \
+        /sub/./file.txt"
+        .split_ascii_whitespace()
     {
         assert!(matches!(get(server.http(), target).status, 400 | 404), "{target}");
     }
@@ -283,7 +286,8 @@ fn a_client_that_asks_for_ever_and_never_reads_costs_little_and_is_cut_after_thi
 }
 
 /// Pieces of requests, right and wrong.
-const TOKENS: &[u8] = b"GET |POST |G|/ |/file.txt |/back1.jpg |//%2e%2e/ |/%00 |HTTP/1.1|HTTP/1.0|HTTP/9.9|\r\n|\r\n\r\n|\n|\r|\0| |:|\
+const TOKENS: &[u8] = b"GET |POST |G|/ |/file.txt |/back1.jpg |//%2e%2e/ |/%00 |\
+    HTTP/1.1|HTTP/1.0|HTTP/9.9|\r\n|\r\n\r\n|\n|\r|\0| |:|\
     \xff\xfe|hello|Host: a\r\n|Content-Length: 5\r\n|Content-Length: 99999999999\r\n|Connection: close\r\n|\
     Transfer-Encoding: chunked\r\n|Range: bytes=-9223372036854775808\r\n|Expect: 100-continue\r\n";
 

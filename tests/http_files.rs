@@ -264,8 +264,9 @@ fn a_wrong_rule_keeps_the_server_from_starting_and_says_where_it_is() {
     {
         let folder = Folder::new();
         folder.write("_redirects", format!("/fine /too\n{wrong}\n"));
-        let output = command(&["--http", "0", "--root", folder.as_str()]).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{wrong}");
+        let mut child = command(&["--http", "0", "--root", folder.as_str()]).spawn().unwrap();
+        assert_eq!(wait_for_end(&mut child), Some(1), "{wrong}");
+        let output = child.wait_with_output().unwrap();
         assert_eq!(output.stdout, b"", "{wrong}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.lines().count() == 1 && said.contains("_redirects, line 2: "), "{wrong}: {said}");

@@ -5,6 +5,7 @@
 //! Everything else that `httparse` lets through and we don't is checked in [`crate::http::request`].
 
 use crate::limits;
+use std::io::BufRead;
 
 /// What the bytes received so far amount to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +30,12 @@ pub enum Scan {
 pub fn scan(bytes: &[u8], scanned: &mut usize) -> Scan {
     let window = &bytes[..bytes.len().min(limits::HEAD)];
     let mut line = *scanned;
-    while let Some(length) = window[line..].iter().position(|&byte| byte == b'\n') {
-        if length == 0 || window[line + length - 1] != b'\r' {
+    while let Some(length) = line_length(&window[line..]) {
+        if length < 2 || window[line + length - 2] != b'\r' {
             return Scan::BareLineFeed;
         }
-        line += length + 1;
-        if length == 1 {
+        line += length;
+        if length == 2 {
             return Scan::Complete(line);
         }
     }
@@ -44,6 +45,13 @@ pub fn scan(bytes: &[u8], scanned: &mut usize) -> Scan {
         (true, 0) => Scan::TargetTooLong,
         (true, _) => Scan::TooLong,
     }
+}
+
+/// The length of the first line, its LF included, if it is complete.
+fn line_length(bytes: &[u8]) -> Option<usize> {
+    // Of all ways that std has to look for a byte, this one is memchr(3).
+    let length = { bytes }.skip_until(b'\n').ok()?;
+    (length > 0 && bytes[length - 1] == b'\n').then_some(length)
 }
 
 /// How many bytes of `bytes` are empty lines before a request, which RFC 9112 section 2.2 says to ignore.

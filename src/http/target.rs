@@ -84,6 +84,11 @@ pub fn encode(path: &[u8]) -> impl Display {
     percent_encode(path, ENCODED)
 }
 
+/// Writes a target so that it can stand in a log: nothing in it can end the line or move the cursor.
+pub fn printable(target: &str) -> impl Display {
+    utf8_percent_encode(target, CONTROLS)
+}
+
 /// The rest of an absolute-form target behind its scheme and authority. RFC 9112 section 3.2.2: a server
 /// must accept this form, whatever the `Host` field says.
 fn without_authority(text: &str) -> Result<&str, Refused> {

@@ -14,7 +14,7 @@ use crate::http::content::Content;
 use crate::http::head::{self, Scan};
 use crate::http::request::{self, Framing, Method};
 use crate::http::response::{self, Connection, Status};
-use crate::http::target::Target;
+use crate::http::target::{Target, printable};
 use crate::limits;
 use crate::now::Now;
 use log::debug;
@@ -298,7 +298,7 @@ impl Http {
             Ok(request) => request,
             Err(status) => return self.refuse(status, now),
         };
-        debug!("{:?} {} HTTP/1.{}", request.method, request.target.escape_debug(), request.minor);
+        debug!("{:?} {} HTTP/1.{}", request.method, printable(request.target), request.minor);
         let is_upper = self.options.upper && is_upper(request.target, now, site);
         if is_upper && request.method == Method::Post {
             let kept = request.keep_alive && !self.stopping && !self.options.keep_alive.is_zero();

@@ -9,7 +9,7 @@
 use super::pattern::{Captures, Pattern};
 use crate::http::response::Status;
 use crate::http::target::Target;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Rules with a `*` or `:placeholder`, which have to be tried one by one.
@@ -20,7 +20,7 @@ const OPEN_RULES: usize = 1000;
 pub struct Redirects {
     rules: Vec<Rule>,
     /// The first rule for each exact path.
-    exact: HashMap<Vec<u8>, usize>,
+    exact: BTreeMap<Vec<u8>, usize>,
     /// The rules for more than one path.
     open: Vec<usize>,
     any_forced: bool,
