@@ -4,7 +4,7 @@
 //! sent, nothing more is received, so a reply is never dropped for want of room and memory stays as it
 //! is; what the kernel can't hold meanwhile it drops, as UDP allows.
 //!
-//! Some datagrams are not answered, because answering could do harm (CVE-2024-2169): see [`Refusal`].
+//! Some datagrams are not answered, because answering could do harm (CVE-2024-2169): see `Refusal` below.
 
 use super::Verdict;
 use super::slots::Id;

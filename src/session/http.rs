@@ -5,25 +5,24 @@
 //! whose body isn't copied (a file, or bytes too many for the buffer) ends such a batch, and the next
 //! request is looked at when that body is out.
 
+mod post;
+
 use super::ending::Ending;
 use super::exchange::{Exchange, Following};
-use super::uppering::{Progress, Uppering};
+use super::uppering::Uppering;
 use super::{Need, Then, after};
 use crate::buffer::{Buffer, Desk};
 use crate::http::content::Content;
 use crate::http::head::{self, Scan};
 use crate::http::request::{self, Framing, Method};
 use crate::http::response::{self, Connection, Status};
-use crate::http::target::{Target, printable};
+use crate::http::target::printable;
 use crate::limits;
 use crate::now::Now;
 use log::debug;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The path of the uppercase service over HTTP.
-const UPPER: &str = "/upper";
 
 /// How a listener's connections behave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -299,7 +298,7 @@ impl Http {
             Err(status) => return self.refuse(status, now),
         };
         debug!("{:?} {} HTTP/1.{}", request.method, printable(request.target), request.minor);
-        let is_upper = self.options.upper && is_upper(request.target, now, site);
+        let is_upper = self.options.upper && post::is_upper(request.target, now, site);
         if is_upper && request.method == Method::Post {
             let kept = request.keep_alive && !self.stopping && !self.options.keep_alive.is_zero();
             let (body, minor, expects) = (request.body, request.minor, request.expects_continue);
@@ -339,36 +338,6 @@ impl Http {
         true
     }
 
-    /// Begins to answer a body with itself in capitals. False where the output has no room for that yet.
-    fn begin_uppering(&mut self, head: usize, body: Framing, connection: Connection, expects: bool) -> bool {
-        if self.output.room_left() <= limits::PIECE_ROOM {
-            return false;
-        }
-        self.input.consume(head);
-        self.scanned = 0;
-        self.begun = false;
-        if expects && self.input.is_empty() {
-            self.output.put(b"HTTP/1.1 100 Continue\r\n\r\n");
-        }
-        self.uppering = Some(Box::new(match body {
-            Framing::Length(length) => Uppering::with_length(length, connection),
-            Framing::Chunked => Uppering::chunked(connection),
-        }));
-        true
-    }
-
-    /// Goes on with that. False where it needs more input, or room in the output.
-    fn advance_uppering(&mut self, now: &Now) -> bool {
-        let Some(uppering) = &mut self.uppering else { return true };
-        let progress = uppering.advance(&mut self.input, &mut self.output, now);
-        if progress == Progress::Going {
-            return false;
-        }
-        self.last = uppering.is_last() || progress == Progress::Broken;
-        self.uppering = None;
-        if progress == Progress::Refused { self.refuse(Status::BAD_REQUEST, now) } else { true }
-    }
-
     /// Answers something that isn't a request we understand. Where the next one would begin is unknown,
     /// so the connection ends with this reply. False where there is no room for it yet.
     fn refuse(&mut self, status: Status, now: &Now) -> bool {
@@ -394,13 +363,6 @@ impl Http {
         self.state = State::Replying;
         self.deadline = now.instant + limits::WRITE_TIME;
     }
-}
-
-/// Whether a target is the uppercase service: its path as it is written, and no file of that name.
-fn is_upper(target: &str, now: &Now, site: &mut impl Content) -> bool {
-    target.starts_with(UPPER)
-        && target[UPPER.len()..].bytes().next().is_none_or(|byte| byte == b'?')
-        && Target::parse(target).is_ok_and(|target| !site.has(&target, now))
 }
 
 #[cfg(test)]

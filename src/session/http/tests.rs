@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::http::content::{Body, Bytes, Reply};
+use crate::http::target::Target;
 use std::time::SystemTime;
 
 /// A site of three files: `/small`, `/large` (more than the output buffer holds) and `/file`.

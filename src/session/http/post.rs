@@ -1,0 +1,58 @@
+//! The part of the HTTP session that answers `POST /upper`.
+
+use super::Http;
+use crate::http::content::Content;
+use crate::http::request::Framing;
+use crate::http::response::{Connection, Status};
+use crate::http::target::Target;
+use crate::limits;
+use crate::now::Now;
+use crate::session::uppering::{Progress, Uppering};
+
+/// The path of the uppercase service over HTTP.
+const UPPER: &str = "/upper";
+
+impl Http {
+    /// Begins to answer a body with itself in capitals. False where the output has no room for that yet.
+    pub(super) fn begin_uppering(
+        &mut self,
+        head: usize,
+        body: Framing,
+        connection: Connection,
+        expects: bool,
+    ) -> bool {
+        if self.output.room_left() <= limits::PIECE_ROOM {
+            return false;
+        }
+        self.input.consume(head);
+        self.scanned = 0;
+        self.begun = false;
+        if expects && self.input.is_empty() {
+            self.output.put(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        self.uppering = Some(Box::new(match body {
+            Framing::Length(length) => Uppering::with_length(length, connection),
+            Framing::Chunked => Uppering::chunked(connection),
+        }));
+        true
+    }
+
+    /// Goes on with that. False where it needs more input, or room in the output.
+    pub(super) fn advance_uppering(&mut self, now: &Now) -> bool {
+        let Some(uppering) = &mut self.uppering else { return true };
+        let progress = uppering.advance(&mut self.input, &mut self.output, now);
+        if progress == Progress::Going {
+            return false;
+        }
+        self.last = uppering.is_last() || progress == Progress::Broken;
+        self.uppering = None;
+        if progress == Progress::Refused { self.refuse(Status::BAD_REQUEST, now) } else { true }
+    }
+}
+
+/// Whether a target is the uppercase service: its path as it is written, and no file of that name.
+pub(super) fn is_upper(target: &str, now: &Now, site: &mut impl Content) -> bool {
+    target.starts_with(UPPER)
+        && target[UPPER.len()..].bytes().next().is_none_or(|byte| byte == b'?')
+        && Target::parse(target).is_ok_and(|target| !site.has(&target, now))
+}
