@@ -5,7 +5,7 @@ mod cli;
 
 use clap::Parser;
 use cli::Options;
-use log::error;
+use log::{error, warn};
 use shoutd::server::Server;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -15,6 +15,9 @@ fn main() -> ExitCode {
     let options = Options::parse();
     start_log(options.log.as_deref());
     let config = options.into_config();
+    if config.root.is_some() && config.http.is_empty() {
+        warn!("--root is not used: no HTTP listener is named (--http ADDR)");
+    }
     let server = match Server::bind(&config) {
         Ok(server) => server,
         Err(error) => {
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
     };
     let result = stop_on_signals(&server).and_then(|()| {
         announce(&server);
+        shoutd::sys::release_freed_memory();
         server.run()
     });
     match result {
