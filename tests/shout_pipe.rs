@@ -10,7 +10,6 @@ use peers::*;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdin, ChildStdout};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,13 +20,6 @@ const MUCH: usize = 12_000_000;
 
 fn milliseconds(count: u64) -> Duration {
     Duration::from_millis(count)
-}
-
-/// A running shout with both ends of its pipe.
-fn piped<T>(server: &Peer<T>, rest: &[&str]) -> (Child, ChildStdin, ChildStdout) {
-    let mut child = shout(&line("tcp", server.address, rest)).spawn().unwrap();
-    let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    (child, stdin, stdout)
 }
 
 /// Streams `MUCH` bytes through a server, and compares every one.
@@ -48,8 +40,8 @@ fn answer(stream: &mut TcpStream, bytes: &[u8]) {
 fn a_long_stream_comes_back_byte_for_byte_in_constant_memory() {
     const ROUNDS: usize = 80;
     let server = Shoutd::start(&["--tcp", "0"]);
-    let mut child = shout(&line("tcp", server.tcp(), &[])).spawn().unwrap();
-    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut shout = Running::start("tcp", server.tcp(), &[]);
+    let mut stdin = shout.take_stdin();
     let block = Arc::new(noise(11, 1_000_003));
     let input = block.clone();
     let writer = thread::spawn(move || {
@@ -59,16 +51,15 @@ fn a_long_stream_comes_back_byte_for_byte_in_constant_memory() {
     let expected = block.to_ascii_uppercase();
     thread::sleep(milliseconds(500)); // in which a client without bounds would take in all there is
     for round in 0..ROUNDS {
-        assert!(read_exactly(&mut stdout, expected.len()) == expected, "block {round} is wrong");
+        assert!(shout.reads(expected.len()) == expected, "block {round} is wrong");
     }
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", shout.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     let peak: u64 = line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
     assert!(peak < 30_000, "{peak} KiB at the most");
     drop(writer.join().unwrap());
-    assert_eq!(read_to_end(&mut stdout), b"");
-    let outcome = finish(child);
-    assert_eq!((outcome.status, &*outcome.stderr), (Some(0), ""));
+    let outcome = shout.finish();
+    assert_eq!((outcome.status, &*outcome.stdout, &*outcome.stderr), (Some(0), &b""[..], ""));
 }
 
 #[test]
@@ -154,14 +145,13 @@ fn a_reply_is_printed_at_once_and_input_may_pause_for_longer_than_the_timeout() 
             answer(&mut stream, bytes);
         }
     });
-    let (child, mut stdin, mut stdout) = piped(&server, &["--timeout", "200ms"]);
+    let mut shout = Running::start("tcp", server.address, &["--timeout", "200ms"]);
     for message in [b"hello", b"again"] {
-        stdin.write_all(message).unwrap();
-        assert_eq!(read_exactly(&mut stdout, 5), message.to_ascii_uppercase());
+        shout.stdin().write_all(message).unwrap();
+        assert_eq!(shout.reads(5), message.to_ascii_uppercase());
         thread::sleep(milliseconds(700)); // more than three times as long as a server may keep silent
     }
-    drop(stdin);
-    assert_eq!(finish(child).printed(), "");
+    assert_eq!(shout.finish().printed(), "");
 }
 
 #[test]
@@ -169,9 +159,9 @@ fn a_server_that_is_silent_for_too_long_is_given_up() {
     let silent = || once(|mut stream| read_to_end(&mut stream).len());
     let server = silent();
     let start = Instant::now();
-    let (child, mut stdin, _stdout) = piped(&server, &["--timeout", "300ms"]);
-    stdin.write_all(b"hello").unwrap();
-    finish(child).fails(&[&server.address.to_string(), "nothing", "5 bytes sent and 0 received"]);
+    let mut shout = Running::start("tcp", server.address, &["--timeout", "300ms"]);
+    shout.stdin().write_all(b"hello").unwrap();
+    shout.ends().fails(&[&server.address.to_string(), "nothing", "5 bytes sent and 0 received"]);
     assert!(start.elapsed() >= milliseconds(300));
 
     // It has answered everything, and doesn't close after our FIN.
@@ -212,11 +202,10 @@ fn a_server_that_closes_right_after_its_only_reply_may_do_so_before_the_input_en
         let bytes = recv(&mut stream, 1024);
         answer(&mut stream, &bytes);
     });
-    let (child, mut stdin, mut stdout) = piped(&server, &[]);
-    stdin.write_all(b"hello\n").unwrap();
-    assert_eq!(read_to_end(&mut stdout.by_ref().take(6)), b"HELLO\n");
-    drop(stdin);
-    assert_eq!(finish(child).printed(), "");
+    let mut shout = Running::start("tcp", server.address, &[]);
+    shout.stdin().write_all(b"hello\n").unwrap();
+    assert_eq!(shout.reads(6), b"HELLO\n");
+    assert_eq!(shout.finish().printed(), "");
 }
 
 #[test]
@@ -226,12 +215,12 @@ fn a_server_that_closes_while_there_is_more_input_is_told_with_the_counts() {
         let bytes = recv(&mut stream, 1024);
         answer(&mut stream, &bytes);
     });
-    let (child, mut stdin, mut stdout) = piped(&server, &[]);
-    stdin.write_all(b"hello\n").unwrap();
-    assert_eq!(read_to_end(&mut stdout), b"OHHELLO\n");
+    let mut shout = Running::start("tcp", server.address, &[]);
+    shout.stdin().write_all(b"hello\n").unwrap();
+    let outcome = shout.ends();
+    assert_eq!(outcome.stdout, b"OHHELLO\n");
     let address = server.address.to_string();
-    finish(child).fails(&[&address, "before the input had ended", "6 bytes sent, 8 received"]);
-    drop(stdin);
+    outcome.fails(&[&address, "before the input had ended", "6 bytes sent, 8 received"]);
 }
 
 #[test]
@@ -280,12 +269,12 @@ fn check_finds_a_wrong_byte_anywhere() {
 #[test]
 fn when_nobody_reads_its_output_any_more_it_ends() {
     let server = Shoutd::start(&["--tcp", "0"]);
-    let mut child = shout(&line("tcp", server.tcp(), &[])).spawn().unwrap();
-    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut shout = Running::start("tcp", server.tcp(), &[]);
+    let mut stdin = shout.take_stdin();
     let writer = thread::spawn(move || while stdin.write_all(&[b'a'; 10_000]).is_ok() {});
-    assert_eq!(read_exactly(&mut stdout, 3), b"AAA");
-    drop(stdout);
-    finish(child).fails(&["standard output", "broken pipe"]);
+    assert_eq!(shout.reads(3), b"AAA");
+    shout.closes_its_output();
+    shout.ends().fails(&["standard output", "broken pipe"]);
     writer.join().unwrap();
 }
 
@@ -300,7 +289,5 @@ fn input_that_cannot_be_read_is_a_failure() {
 #[test]
 fn a_refused_connection_is_told_without_waiting_for_input() {
     let (_socket, address) = refusing();
-    let mut child = shout(&line("tcp", address, &[])).spawn().unwrap();
-    let _stdin = child.stdin.take();
-    finish(child).fails(&[&address.to_string(), "refused"]);
+    Running::start("tcp", address, &[]).ends().fails(&[&address.to_string(), "refused"]);
 }

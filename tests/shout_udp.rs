@@ -108,12 +108,10 @@ fn each_line_of_the_input_is_a_datagram() {
 #[test]
 fn a_reply_to_a_line_is_printed_before_the_next_line_is_there() {
     let server = Shoutd::start(&["--udp", "0"]);
-    let mut child = shout(&line("udp", server.udp(), &[])).spawn().unwrap();
-    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    stdin.write_all(b"hello\n").unwrap();
-    assert_eq!(read_exactly(&mut stdout, 6), b"HELLO\n");
-    drop(stdin);
-    assert_eq!(finish(child).printed(), "");
+    let mut shout = Running::start("udp", server.udp(), &[]);
+    shout.stdin().write_all(b"hello\n").unwrap();
+    assert_eq!(shout.reads(6), b"HELLO\n");
+    assert_eq!(shout.finish().printed(), "");
 }
 
 #[test]

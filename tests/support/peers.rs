@@ -4,8 +4,10 @@
 
 use crate::support::*;
 use std::io::{Read, Write};
+use std::mem;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -103,6 +105,88 @@ pub fn finish(mut child: Child) -> Outcome {
     let status = wait_for_end(&mut child);
     let taken = |thread: Option<JoinHandle<Vec<u8>>>| thread.map_or(Vec::new(), |t| t.join().unwrap());
     Outcome { status, stdout: taken(stdout), stderr: String::from_utf8(taken(stderr)).expect("text") }
+}
+
+/// A running shout, whose streams are used while it runs. It is killed when its handle goes away.
+pub struct Running {
+    child: Option<Child>,
+    stdin: Option<ChildStdin>,
+    /// Bounded, so that what isn't read here fills the pipe.
+    stdout: Receiver<Vec<u8>>,
+    unread: Vec<u8>,
+}
+
+impl Running {
+    /// Starts `shout tcp` or `shout udp` with an address and what follows it.
+    pub fn start(protocol: &str, address: SocketAddr, rest: &[&str]) -> Running {
+        let mut child = shout(&line(protocol, address, rest)).spawn().expect("shout can be started");
+        let mut stream = child.stdout.take().expect("piped");
+        let (sender, stdout) = mpsc::sync_channel(0);
+        thread::spawn(move || {
+            let mut room = vec![0; 64 * 1024];
+            while let Ok(count @ 1..) = stream.read(&mut room) {
+                if sender.send(room[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Running { stdin: child.stdin.take(), child: Some(child), stdout, unread: Vec::new() }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Its standard input.
+    pub fn stdin(&mut self) -> &mut ChildStdin {
+        self.stdin.as_mut().expect("its input is open")
+    }
+
+    /// The same, to be closed by the caller.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.stdin.take().expect("its input is open")
+    }
+
+    /// Reads so many bytes of its output.
+    pub fn reads(&mut self, count: usize) -> Vec<u8> {
+        while self.unread.len() < count {
+            let more = self.stdout.recv_timeout(PATIENCE);
+            self.unread.extend(more.unwrap_or_else(|error| panic!("{error}: {} bytes", self.unread.len())));
+        }
+        self.unread.drain(..count).collect()
+    }
+
+    /// Nobody will read its output any more.
+    pub fn closes_its_output(&mut self) {
+        self.stdout = mpsc::sync_channel(0).1;
+    }
+
+    /// Closes its input and waits for its end. Its output is what wasn't read before.
+    pub fn finish(mut self) -> Outcome {
+        drop(self.stdin.take());
+        self.ends()
+    }
+
+    /// Waits for its end while its input stays open.
+    pub fn ends(&mut self) -> Outcome {
+        let child = self.child.take().expect("it runs");
+        let mut stdout = mem::take(&mut self.unread);
+        let rest = mem::replace(&mut self.stdout, mpsc::sync_channel(0).1);
+        let rest = thread::spawn(move || rest.iter().flatten().collect::<Vec<u8>>());
+        let outcome = finish(child);
+        stdout.extend(rest.join().expect("its output"));
+        Outcome { stdout, ..outcome }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// Reads a stream to its end in a thread.
