@@ -4,6 +4,7 @@ use clap::Parser;
 use shoutd::server::Config;
 use shoutd::session::http::HttpOptions;
 use shoutd::session::upper::UpperOptions;
+use shoutd::sockets::Place;
 use shoutd::values;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -25,9 +26,9 @@ pub struct Options {
     #[arg(long, value_name = "ADDR", env = "SHOUTD_UDP", value_delimiter = ' ', value_parser = values::address)]
     udp: Vec<SocketAddr>,
 
-    /// An HTTP listener. ADDR is IP:PORT, [IPv6]:PORT, :PORT (every interface) or PORT (loopback)
-    #[arg(long, value_name = "ADDR", env = "SHOUTD_HTTP", value_delimiter = ' ', value_parser = values::address)]
-    http: Vec<SocketAddr>,
+    /// An HTTP listener. ADDR is IP:PORT, [IPv6]:PORT, :PORT (every interface), PORT (loopback) or unix:PATH
+    #[arg(long, value_name = "ADDR", env = "SHOUTD_HTTP", value_delimiter = ' ', value_parser = values::http_listener)]
+    http: Vec<Place>,
 
     /// The directory that HTTP serves [default: the site built into the program]
     #[arg(long, value_name = "DIR", env = "SHOUTD_ROOT")]
@@ -63,11 +64,10 @@ impl Options {
     pub fn into_config(self) -> Config {
         let nothing_named = self.tcp.is_empty() && self.udp.is_empty() && self.http.is_empty();
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let default = |port| if nothing_named { vec![loopback(port)] } else { Vec::new() };
         Config {
             tcp: if nothing_named { vec![(loopback(12000), UpperOptions::default())] } else { self.tcp },
-            udp: if nothing_named { default(12000) } else { self.udp },
-            http: if nothing_named { default(8080) } else { self.http },
+            udp: if nothing_named { vec![loopback(12000)] } else { self.udp },
+            http: if nothing_named { vec![loopback(8080).into()] } else { self.http },
             http_options: HttpOptions {
                 keep_alive: self.keep_alive,
                 close_on_error: self.close_on_error,

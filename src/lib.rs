@@ -9,7 +9,7 @@
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`] | files; never a socket |
-//! | 4 | [`event_loop`], [`sys`] | sockets, readiness, the clock |
+//! | 4 | [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
 //! | 5 | [`server`], [`values`], `cli`, `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
 //! Where to begin reading: [`event_loop::EventLoop::run`] is the heart, [`session::Need`] is the one idea.
@@ -27,6 +27,7 @@ pub mod now;
 pub mod server;
 pub mod session;
 pub mod site;
+pub mod sockets;
 pub mod sys;
 pub mod uppercase;
 pub mod values;

@@ -11,15 +11,14 @@ use crate::limits;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
 use crate::site::Site;
-use crate::sys;
+use crate::sockets::{self, Place, UnixPath};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::AsFd;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ pub struct Config {
     /// UDP uppercase sockets.
     pub udp: Vec<SocketAddr>,
     /// HTTP listeners.
-    pub http: Vec<SocketAddr>,
+    pub http: Vec<Place>,
     /// How HTTP connections behave.
     pub http_options: HttpOptions,
     /// The directory that HTTP serves; the built-in site if `None`.
@@ -45,8 +44,10 @@ pub struct Config {
 /// Everything bound and ready to run.
 pub struct Server {
     event_loop: EventLoop<Site>,
-    listening: Vec<(&'static str, SocketAddr)>,
+    listening: Vec<(&'static str, Place)>,
     bell: UnixStream,
+    /// Removed when the server is over.
+    paths: Vec<UnixPath>,
 }
 
 /// Why the server can't start: what failed, why, and what to do, in one line.
@@ -81,33 +82,39 @@ impl Server {
         event_loop
             .add_bell(mio::net::UnixStream::from_std(bell))
             .map_err(|error| internal("polling", error))?;
-        let mut server = Server { event_loop, listening: Vec::new(), bell: ringer };
+        let mut server = Server { event_loop, listening: Vec::new(), bell: ringer, paths: Vec::new() };
 
         for (address, options) in &config.tcp {
-            server.listen("tcp", *address, Service::Upper(Arc::new(options.clone())))?;
+            server.listen_tcp("tcp", *address, Service::Upper(Arc::new(options.clone())))?;
         }
         let mut sockets = Vec::new();
         for address in &config.udp {
-            let socket = bind_udp(*address).map_err(|error| bind_error("udp", *address, error))?;
-            let bound = socket.local_addr().map_err(|error| bind_error("udp", *address, error))?;
-            server.listening.push(("udp", bound));
+            let place = Place::Ip(*address);
+            let fail = |error| bind_error("udp", &place, error);
+            let socket = sockets::bind_udp(*address).map_err(fail)?;
+            let bound = socket.local_addr().map_err(fail)?;
+            server.listening.push(("udp", bound.into()));
             sockets.push((socket, bound));
         }
         let own_ports: Vec<u16> = sockets.iter().map(|(_, address)| address.port()).collect();
         for (socket, bound) in sockets {
             let everywhere = bound.ip().is_unspecified();
             let udp = Udp::new(mio::net::UdpSocket::from_std(socket), own_ports.clone(), everywhere, &now);
-            server.event_loop.add_udp(udp).map_err(|error| bind_error("udp", bound, error))?;
+            server.event_loop.add_udp(udp).map_err(|error| bind_error("udp", &bound.into(), error))?;
         }
         let http_options = Arc::new(config.http_options.clone());
-        for address in &config.http {
-            server.listen("http", *address, Service::Http(http_options.clone()))?;
+        for place in &config.http {
+            let service = Service::Http(http_options.clone());
+            match place {
+                Place::Ip(address) => server.listen_tcp("http", *address, service)?,
+                Place::Unix(path) => server.listen_unix(path, service)?,
+            }
         }
         Ok(server)
     }
 
-    /// Each socket in order: `tcp`, `udp` or `http`, and the address that was really bound.
-    pub fn listening(&self) -> &[(&'static str, SocketAddr)] {
+    /// Each socket in order: `tcp`, `udp` or `http`, and the place that was really bound.
+    pub fn listening(&self) -> &[(&'static str, Place)] {
         &self.listening
     }
 
@@ -122,75 +129,39 @@ impl Server {
         self.event_loop.run()
     }
 
-    fn listen(
+    fn listen_tcp(
         &mut self,
         scheme: &'static str,
         address: SocketAddr,
         service: Service,
     ) -> Result<(), StartError> {
-        let fail = |error| bind_error(scheme, address, error);
+        let place = Place::Ip(address);
+        let fail = |error| bind_error(scheme, &place, error);
         let is_http = matches!(service, Service::Http(_));
-        let socket = bind_tcp(address, is_http).map_err(fail)?;
-        self.listening.push((scheme, socket.local_addr().map_err(fail)?));
-        let listener = Listener::new(mio::net::TcpListener::from_std(socket), service);
-        self.event_loop.add_listener(listener).map_err(fail)
+        let socket = sockets::bind_tcp(address, is_http).map_err(fail)?;
+        let bound = socket.local_addr().map_err(fail)?.into();
+        self.listen(scheme, bound, socket.into(), service)
     }
-}
 
-/// Opens a socket for an address. `[::]` takes IPv4 as well, whatever the system's default; where there
-/// is no IPv6 at all, every interface means every IPv4 interface.
-fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<(Socket, SocketAddr)> {
-    match Socket::new(Domain::for_address(address), kind, Some(protocol)) {
-        Ok(socket) => {
-            if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
-                socket.set_only_v6(false)?;
-            }
-            Ok((socket, address))
-        }
-        Err(_) if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
-            let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-            Ok((Socket::new(Domain::IPV4, kind, Some(protocol))?, address))
-        }
-        Err(error) => Err(error),
+    fn listen_unix(&mut self, path: &Path, service: Service) -> Result<(), StartError> {
+        let place = Place::Unix(path.to_owned());
+        let (socket, bound) = sockets::bind_unix(path).map_err(|error| bind_error("http", &place, error))?;
+        self.paths.push(bound);
+        self.listen("http", place, socket, service)
     }
-}
 
-/// Connections inherit the options of their listener, which saves setting them on each.
-fn bind_tcp(address: SocketAddr, is_http: bool) -> io::Result<TcpListener> {
-    let (socket, address) = open(address, Type::STREAM, Protocol::TCP)?;
-    // Otherwise the port is taken for a minute after a restart, by connections that are long over.
-    socket.set_reuse_address(true)?;
-    // Replies are written whole, so there is nothing for Nagle's algorithm to wait for.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_notsent_lowat(if is_http { limits::NOT_SENT } else { limits::NOT_SENT_STREAM })?;
-    socket.bind(&address.into())?;
-    socket.listen(limits::BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
-    if address.ip().to_canonical().is_multicast() || is_broadcast(address) {
-        return Err(io::Error::new(ErrorKind::AddrNotAvailable, "datagrams to many are not answered"));
+    fn listen(
+        &mut self,
+        scheme: &'static str,
+        bound: Place,
+        socket: OwnedFd,
+        service: Service,
+    ) -> Result<(), StartError> {
+        let added = self.event_loop.add_listener(Listener::new(socket, service));
+        added.map_err(|error| bind_error(scheme, &bound, error))?;
+        self.listening.push((scheme, bound));
+        Ok(())
     }
-    let (socket, address) = open(address, Type::DGRAM, Protocol::UDP)?;
-    // Less than asked for is fine: the system has its own limit.
-    let _ = socket.set_recv_buffer_size(limits::UDP_RECEIVE);
-    if address.ip().is_unspecified() {
-        sys::report_destination(socket.as_fd(), address.is_ipv6())?;
-    }
-    socket.bind(&address.into())?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Whether an address is the broadcast address of one of our networks: the kernel refuses to connect a
-/// plain UDP socket to it, which sends nothing (EACCES of connect(2)).
-fn is_broadcast(address: SocketAddr) -> bool {
-    let IpAddr::V4(ip) = address.ip().to_canonical() else { return false };
-    let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
-    let refused = probe.and_then(|probe| probe.connect((ip, 9)));
-    !ip.is_unspecified() && refused.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Raises the descriptor limit as far as it goes, and leaves some aside.
@@ -216,19 +187,23 @@ fn connection_limit(asked: Option<usize>) -> usize {
     }
 }
 
-fn bind_error(scheme: &str, address: SocketAddr, why: io::Error) -> StartError {
-    let advice = match why.kind() {
-        ErrorKind::AddrInUse => ": stop what listens there, or choose another port",
-        ErrorKind::PermissionDenied if address.port() < 1024 => {
+fn bind_error(scheme: &str, place: &Place, why: io::Error) -> StartError {
+    let port = place.ip().map(|address| address.port());
+    let advice = match (why.kind(), port) {
+        (ErrorKind::AddrInUse, Some(_)) => ": stop what listens there, or choose another port",
+        (ErrorKind::AddrInUse, None) => ": stop what listens there, or choose another path",
+        (ErrorKind::PermissionDenied, Some(..1024)) => {
             ": ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port"
         }
-        ErrorKind::AddrNotAvailable => ": choose an address of this machine",
+        (ErrorKind::PermissionDenied, None) => ": let this user write to its directory",
+        (ErrorKind::NotFound, None) => ": create its directory",
+        (ErrorKind::AddrNotAvailable, _) => ": choose an address of this machine",
         _ => "",
     };
-    StartError { what: format!("can't listen on {scheme}://{address}"), why, advice }
+    StartError { what: format!("can't listen on {scheme}://{place}"), why, advice }
 }
 
-fn root_error(root: &std::path::Path, why: io::Error) -> StartError {
+fn root_error(root: &Path, why: io::Error) -> StartError {
     let advice = match why.kind() {
         ErrorKind::NotFound => ": create it, or name another directory with --root",
         ErrorKind::NotADirectory => ": name a directory with --root",

@@ -2,6 +2,7 @@
 
 use crate::limits;
 use crate::session::upper::UpperOptions;
+use crate::sockets::Place;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -23,6 +24,15 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
             port(after)?;
             text.parse().map_err(|_| usage())
         }
+    }
+}
+
+/// Reads what [`address`] reads, or `unix:PATH`.
+pub fn http_listener(text: &str) -> Result<Place, String> {
+    match text.strip_prefix("unix:") {
+        Some("") => Err("a Unix socket is unix:PATH".to_owned()),
+        Some(path) => Ok(Place::Unix(path.into())),
+        None => address(text).map(Place::Ip),
     }
 }
 

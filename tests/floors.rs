@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; `main.rs` and `cli` are above all of them.
-const FLOORS: [(&str, u32); 13] = [
+const FLOORS: [(&str, u32); 14] = [
     ("uppercase", 0),
     ("limits", 0),
     ("buffer", 0),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u32); 13] = [
     ("session", 2),
     ("site", 3),
     ("event_loop", 4),
+    ("sockets", 4),
     ("sys", 4),
     ("server", 5),
     ("client", 5),

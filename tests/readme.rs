@@ -124,7 +124,12 @@ impl Scene {
             let mut value = || value.or_else(|| words.next().map(String::as_str)).expect("a value");
             if let Some((scheme, _)) = SCHEMES.into_iter().find(|(scheme, _)| option == format!("--{scheme}"))
             {
-                let (listener, port) = with_free_port(value());
+                let listener = value();
+                if listener.starts_with("unix:") {
+                    command.args([option, listener]).current_dir(self.folder.path());
+                    continue;
+                }
+                let (listener, port) = with_free_port(listener);
                 command.args([option, &listener]);
                 named.push((scheme, port));
             } else if option == "--root" {

@@ -16,18 +16,19 @@ use crate::session::{Need, Session, Then};
 use crate::sys;
 use log::{debug, trace};
 use mio::event::Event;
-use mio::net::TcpStream;
-use rustix::net::{RecvFlags, SendFlags};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// A guest of the event loop.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    /// A stream socket: TCP or Unix, which the calls below don't tell apart.
+    stream: OwnedFd,
     session: Session,
     latch: Latch,
     corked: bool,
@@ -50,7 +51,7 @@ struct Latch {
 
 impl Connection {
     /// An accepted connection. Its latch is empty: registering it makes the kernel say what is.
-    pub fn new(stream: TcpStream, session: Session) -> Connection {
+    pub fn new(stream: OwnedFd, session: Session) -> Connection {
         Connection { stream, session, latch: Latch::default(), corked: false, acknowledged: None }
     }
 
@@ -96,9 +97,9 @@ impl Connection {
         self.session.stop(self.latch.readable);
     }
 
-    /// The socket, to be registered and deregistered.
-    pub fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
+    /// Registers the socket. Closing it takes it out of the poll.
+    pub fn register(&self, registry: &Registry, id: Id, interest: Interest) -> io::Result<()> {
+        registry.register(&mut SourceFd(&self.stream.as_raw_fd()), id.into(), interest)
     }
 
     /// Does what the session needs until it has to wait, its budget is spent, or it is over. A session that
@@ -171,7 +172,7 @@ impl Connection {
             Need::WaitUntil(_) => return Err(ErrorKind::WouldBlock.into()),
             Need::Shutdown => {
                 // It fails where the peer has reset the connection; reading will tell.
-                let _ = self.stream.shutdown(Shutdown::Write);
+                let _ = rustix::net::shutdown(&self.stream, Shutdown::Write);
                 self.session.shut(now);
                 return Ok(Some(0));
             }

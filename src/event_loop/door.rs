@@ -14,6 +14,7 @@ use crate::now::Now;
 use log::{debug, warn};
 use mio::Interest;
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -43,7 +44,7 @@ impl Door {
     }
 
     /// A listener has to wait until somebody leaves. The log is told, but not at every turn of an attack.
-    pub fn wait(&mut self, listener: Id, why: &dyn std::fmt::Display, now: Instant) {
+    pub fn wait(&mut self, listener: Id, why: &dyn Display, now: Instant) {
         if self.complained.is_none_or(|last| now.duration_since(last) >= limits::COMPLAINT_PAUSE) {
             warn!("accepting pauses with {} connections: {why}", self.inside);
             self.complained = Some(now);
@@ -110,7 +111,8 @@ impl<C: Content> EventLoop<C> {
         Verdict::Again
     }
 
-    fn admit(&mut self, connection: Connection, peer: SocketAddr) {
+    fn admit(&mut self, connection: Connection, peer: Option<SocketAddr>) {
+        let peer: &dyn Display = peer.as_ref().map_or(&"a Unix socket", |peer| peer);
         let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
         match self.seat(What::Connection(connection), interest) {
             Ok(id) => {

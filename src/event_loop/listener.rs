@@ -4,10 +4,11 @@ use crate::now::Now;
 use crate::session::Session;
 use crate::session::http::{Http, HttpOptions};
 use crate::session::upper::{Upper, UpperOptions};
-use mio::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
-use std::io::{self, ErrorKind};
+use rustix::net::SocketFlags;
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,8 +34,8 @@ impl Service {
 /// A guest of the event loop.
 #[derive(Debug)]
 pub struct Listener {
-    /// The socket, to be registered.
-    pub socket: TcpListener,
+    /// The socket, TCP or Unix, to be registered.
+    pub socket: OwnedFd,
     /// What it is for.
     pub service: Service,
     /// The latch: connections may be waiting.
@@ -46,8 +47,8 @@ pub struct Listener {
 /// What came of accepting.
 #[derive(Debug)]
 pub enum Accepted {
-    /// A connection.
-    Stream(TcpStream, SocketAddr),
+    /// A connection, and whose it is where that has an address.
+    Stream(OwnedFd, Option<SocketAddr>),
     /// Nobody is waiting.
     Nobody,
     /// Somebody was waiting and is no more: the error is one connection's, as accept(2) says of those
@@ -58,26 +59,25 @@ pub enum Accepted {
 }
 
 impl Listener {
-    /// A listener that has said nothing yet.
-    pub fn new(socket: TcpListener, service: Service) -> Listener {
+    /// A listener that has said nothing yet. The socket must not block.
+    pub fn new(socket: OwnedFd, service: Service) -> Listener {
         Listener { socket, service, ready: false, paused_until: None }
     }
 
     /// Takes one connection.
     pub fn accept(&mut self) -> Accepted {
-        match self.socket.accept() {
-            Ok((stream, peer)) => Accepted::Stream(stream, peer),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        match rustix::net::acceptfrom_with(&self.socket, flags) {
+            Ok((stream, peer)) => Accepted::Stream(stream, peer.and_then(|peer| peer.try_into().ok())),
+            Err(Errno::AGAIN) => {
                 self.ready = false;
                 Accepted::Nobody
             }
-            Err(error) if is_shortage(&error) => Accepted::Exhausted(error),
-            Err(error) => Accepted::GaveUp(error),
+            Err(error) if SHORTAGES.contains(&error) => Accepted::Exhausted(error.into()),
+            Err(error) => Accepted::GaveUp(error.into()),
         }
     }
 }
 
-fn is_shortage(error: &io::Error) -> bool {
-    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|error| shortages.contains(&error))
-}
+/// The errors of accept(2) that pass when something is given back.
+const SHORTAGES: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];

@@ -22,12 +22,14 @@ use connection::Connection;
 use door::Door;
 use listener::Listener;
 use log::{debug, trace};
-use mio::event::{Event, Source};
+use mio::event::Event;
 use mio::net::UnixStream;
-use mio::{Events, Interest, Poll};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry};
 use slots::{Id, Slots};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 use timers::{Hint, Timers};
 use udp::Udp;
@@ -229,7 +231,7 @@ impl<C: Content> EventLoop<C> {
     fn seat(&mut self, what: What, interest: Interest) -> io::Result<Id> {
         let id = self.guests.seat(Guest { what, queued: false, hint: None });
         let registered = match self.guests.get(id) {
-            Some(guest) => guest.what.source().register(self.poll.registry(), id.into(), interest),
+            Some(guest) => guest.what.register(self.poll.registry(), id, interest),
             None => Ok(()),
         };
         if let Err(error) = registered {
@@ -253,12 +255,14 @@ impl<C: Content> EventLoop<C> {
 }
 
 impl What {
-    fn source(&mut self) -> &mut dyn Source {
+    fn register(&mut self, registry: &Registry, id: Id, interest: Interest) -> io::Result<()> {
         match self {
-            What::Connection(connection) => connection.stream(),
-            What::Listener(listener) => &mut listener.socket,
-            What::Udp(udp) => udp.socket(),
-            What::Bell(bell) => bell,
+            What::Connection(connection) => connection.register(registry, id, interest),
+            What::Listener(listener) => {
+                registry.register(&mut SourceFd(&listener.socket.as_raw_fd()), id.into(), interest)
+            }
+            What::Udp(udp) => registry.register(udp.socket(), id.into(), interest),
+            What::Bell(bell) => registry.register(bell, id.into(), interest),
         }
     }
 }

@@ -18,6 +18,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Shoutd {
     child: Child,
     listening: Vec<(String, SocketAddr)>,
+    /// The Unix sockets it listens on, as they were printed: `unix:PATH`.
+    pub unix: Vec<String>,
     stderr: Receiver<String>,
 }
 
@@ -44,7 +46,7 @@ impl Shoutd {
         let mut child = command.spawn().expect("shoutd can be started");
         let stderr = lines_of(child.stderr.take().expect("piped"));
         let stdout = lines_of(child.stdout.take().expect("piped"));
-        let mut listening = Vec::new();
+        let (mut listening, mut unix) = (Vec::new(), Vec::new());
         loop {
             let line = match stdout.recv_timeout(PATIENCE) {
                 Ok(line) => line,
@@ -56,11 +58,14 @@ impl Shoutd {
                 }
             };
             if line == "ready" {
-                return Shoutd { child, listening, stderr };
+                return Shoutd { child, listening, unix, stderr };
             }
             let url = line.strip_prefix("listening on ").expect("a listening line");
             let (scheme, address) = url.split_once("://").expect("a URL");
-            listening.push((scheme.to_owned(), address.parse().expect("an address")));
+            match address.strip_prefix("unix:") {
+                Some(_) => unix.push(address.to_owned()),
+                None => listening.push((scheme.to_owned(), address.parse().expect("an address"))),
+            }
         }
     }
 
