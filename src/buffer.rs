@@ -22,12 +22,15 @@ pub struct Desk {
     pub input: Buffer,
     /// What is to be sent.
     pub output: Buffer,
+    /// Lines for the access log, which the driver takes away.
+    pub lines: Vec<u8>,
 }
 
 impl Desk {
     /// A desk with two empty buffers of [`limits::BUFFER`] bytes.
     pub fn new() -> Desk {
-        Desk { input: Buffer::with_room(limits::BUFFER), output: Buffer::with_room(limits::BUFFER) }
+        let room = || Buffer::with_room(limits::BUFFER);
+        Desk { input: room(), output: room(), lines: Vec::new() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line of shoutd: what may be said, and what it means.
 
 use clap::Parser;
+use shoutd::access_log::Destination;
 use shoutd::server::Config;
 use shoutd::session::http::HttpOptions;
 use shoutd::session::upper::UpperOptions;
@@ -46,6 +47,10 @@ pub struct Options {
     #[arg(long, env = "SHOUTD_NO_UPPER", value_parser = values::yes_or_no)]
     no_upper: bool,
 
+    /// Log each HTTP response there in the Combined Log Format; - is standard output
+    #[arg(long, value_name = "FILE", env = "SHOUTD_ACCESS_LOG")]
+    access_log: Option<PathBuf>,
+
     /// Connections at once; more wait in the backlog [default: from the descriptor limit]
     #[arg(long, value_name = "N", env = "SHOUTD_MAX_CONNECTIONS", value_parser = values::positive)]
     max_connections: Option<usize>,
@@ -72,8 +77,12 @@ impl Options {
                 keep_alive: self.keep_alive,
                 close_on_error: self.close_on_error,
                 upper: !self.no_upper,
+                logged: self.access_log.is_some(),
             },
             root: self.root,
+            access_log: self.access_log.map(|path| {
+                if path.as_os_str() == "-" { Destination::Stdout } else { Destination::File(path) }
+            }),
             max_connections: self.max_connections,
             drain: self.drain,
         }

@@ -8,7 +8,7 @@
 //! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`] | bytes |
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
-//! | 3 | [`site`] | files; never a socket |
+//! | 3 | [`site`], [`access_log`] | files; never a socket |
 //! | 4 | [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
 //! | 5 | [`server`], [`values`], `cli`, `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
@@ -16,6 +16,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod access_log;
 pub mod buffer;
 #[cfg(feature = "client")]
 pub mod client;

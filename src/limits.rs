@@ -114,6 +114,21 @@ pub const FRESH: Duration = Duration::from_secs(1);
 /// Bytes of `_redirects` that are read, and a bound for its rules.
 pub const RULES: u64 = 256 * 1024;
 
+/// How long a line of the access log waits for others, so that they are written together.
+pub const LOG_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes of the access log that are written without waiting for more.
+pub const LOG_BATCH: usize = 32 * 1024;
+
+/// Bytes of the access log that are kept while they can't be written: more is lost, and counted.
+pub const LOG_BACKLOG: usize = 256 * 1024;
+
+/// How long after a failure the access log is tried again.
+pub const LOG_RETRY: Duration = Duration::from_secs(1);
+
+/// How long the end of the server waits for whoever reads the access log through a pipe.
+pub const LOG_FAREWELL: Duration = Duration::from_secs(1);
+
 /// Datagrams that a source may repeat unchanged before [`crate::loop_guard`] stops answering it, and
 /// then the rate: one a second.
 pub const REPEATS: u32 = 64;

@@ -7,6 +7,8 @@ use clap::Parser;
 use cli::Options;
 use log::{error, warn};
 use shoutd::server::Server;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::low_level::pipe;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,7 +27,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = stop_on_signals(&server).and_then(|()| {
+    let result = listen_to_signals(&server, config.access_log.is_some()).and_then(|()| {
         announce(&server);
         shoutd::sys::release_freed_memory();
         server.run()
@@ -40,10 +42,16 @@ fn main() -> ExitCode {
 }
 
 /// SIGTERM and SIGINT each write a byte to the server's bell: the first asks it to stop, the second ends
-/// it at once.
-fn stop_on_signals(server: &Server) -> io::Result<()> {
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::low_level::pipe::register(signal, server.stopper()?)?;
+/// it at once. With an access log SIGHUP and SIGUSR1 ask for a new file; without, they do what they
+/// always do (signal(7)), so that a server started at a terminal ends with it.
+fn listen_to_signals(server: &Server, logs: bool) -> io::Result<()> {
+    for signal in [SIGTERM, SIGINT] {
+        pipe::register(signal, server.stopper()?)?;
+    }
+    for signal in [SIGHUP, SIGUSR1] {
+        if logs {
+            pipe::register(signal, server.reopener()?)?;
+        }
     }
     Ok(())
 }

@@ -4,9 +4,10 @@
 //! serves. In between, [`Server::listening`] tells the ports that were really bound, so that port 0 can
 //! be asked for.
 
+use crate::access_log::{AccessLog, Destination};
 use crate::event_loop::listener::{Listener, Service};
 use crate::event_loop::udp::Udp;
-use crate::event_loop::{EventLoop, clock};
+use crate::event_loop::{EventLoop, Ring, clock};
 use crate::limits;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
@@ -35,6 +36,8 @@ pub struct Config {
     pub http_options: HttpOptions,
     /// The directory that HTTP serves; the built-in site if `None`.
     pub root: Option<PathBuf>,
+    /// Where every response of HTTP is logged, if anywhere.
+    pub access_log: Option<Destination>,
     /// Connections at once; if `None`, as many as the descriptor limit allows.
     pub max_connections: Option<usize>,
     /// How long replies under way have after a request to stop.
@@ -45,7 +48,8 @@ pub struct Config {
 pub struct Server {
     event_loop: EventLoop<Site>,
     listening: Vec<(&'static str, Place)>,
-    bell: UnixStream,
+    stopper: UnixStream,
+    reopener: UnixStream,
     /// Removed when the server is over.
     paths: Vec<UnixPath>,
 }
@@ -77,12 +81,12 @@ impl Server {
         let max_connections = connection_limit(config.max_connections);
         let mut event_loop = EventLoop::new(site, max_connections, config.drain)
             .map_err(|error| internal("polling", error))?;
-        let (bell, ringer) = UnixStream::pair().map_err(|error| internal("a socket pair", error))?;
-        bell.set_nonblocking(true).map_err(|error| internal("a socket pair", error))?;
-        event_loop
-            .add_bell(mio::net::UnixStream::from_std(bell))
-            .map_err(|error| internal("polling", error))?;
-        let mut server = Server { event_loop, listening: Vec::new(), bell: ringer, paths: Vec::new() };
+        if let Some(destination) = &config.access_log {
+            event_loop.log_to(AccessLog::open(destination).map_err(|error| log_error(destination, error))?);
+        }
+        let mut bell = |ring| bell(&mut event_loop, ring).map_err(|error| internal("a socket pair", error));
+        let (stopper, reopener) = (bell(Ring::Stop)?, bell(Ring::Reopen)?);
+        let mut server = Server { event_loop, listening: Vec::new(), stopper, reopener, paths: Vec::new() };
 
         for (address, options) in &config.tcp {
             server.listen_tcp("tcp", *address, Service::Upper(Arc::new(options.clone())))?;
@@ -121,7 +125,12 @@ impl Server {
     /// A stream that stops the server: one byte written to it lets replies under way finish, a second
     /// one ends it at once. Signal handlers may write to it.
     pub fn stopper(&self) -> io::Result<UnixStream> {
-        self.bell.try_clone()
+        self.stopper.try_clone()
+    }
+
+    /// A stream of which each byte has the access log opened anew, after its file was renamed.
+    pub fn reopener(&self) -> io::Result<UnixStream> {
+        self.reopener.try_clone()
     }
 
     /// Serves until it is stopped. Fails only if polling does.
@@ -162,6 +171,14 @@ impl Server {
         self.listening.push((scheme, bound));
         Ok(())
     }
+}
+
+/// A stream whose bytes wake the loop up and ask it for something.
+fn bell(event_loop: &mut EventLoop<Site>, ring: Ring) -> io::Result<UnixStream> {
+    let (bell, ringer) = UnixStream::pair()?;
+    bell.set_nonblocking(true)?;
+    event_loop.add_bell(mio::net::UnixStream::from_std(bell), ring)?;
+    Ok(ringer)
 }
 
 /// Raises the descriptor limit as far as it goes, and leaves some aside.
@@ -211,6 +228,17 @@ fn root_error(root: &Path, why: io::Error) -> StartError {
         _ => "",
     };
     StartError { what: format!("can't serve {}", root.display()), why, advice }
+}
+
+fn log_error(destination: &Destination, why: io::Error) -> StartError {
+    let advice = match (why.kind(), why.raw_os_error()) {
+        (ErrorKind::NotFound, _) => ": create its directory",
+        (ErrorKind::PermissionDenied, _) => ": let this user write there",
+        (ErrorKind::IsADirectory, _) => ": name a file with --access-log",
+        (_, Some(libc::ENXIO)) => ": start what reads the pipe first",
+        _ => "",
+    };
+    StartError { what: format!("can't open the access log {destination}"), why, advice }
 }
 
 fn internal(what: &str, why: io::Error) -> StartError {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; `main.rs` and `cli` are above all of them.
-const FLOORS: [(&str, u32); 14] = [
+const FLOORS: [(&str, u32); 15] = [
     ("uppercase", 0),
     ("limits", 0),
     ("buffer", 0),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u32); 14] = [
     ("http", 1),
     ("session", 2),
     ("site", 3),
+    ("access_log", 3),
     ("event_loop", 4),
     ("sockets", 4),
     ("sys", 4),

@@ -132,7 +132,15 @@ impl Connection {
             }
         };
         self.session.rise(desk);
+        if verdict == Verdict::Done {
+            self.session.over(desk);
+        }
         verdict
+    }
+
+    /// The loop ends before the connection does.
+    pub fn over(&mut self, desk: &mut Desk) {
+        self.session.over(desk);
     }
 
     /// Does the one thing that is needed. Returns how many bytes it moved, or `None` if that was the end;

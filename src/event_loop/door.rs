@@ -103,7 +103,7 @@ impl<C: Content> EventLoop<C> {
                     return Verdict::Wait;
                 }
                 Accepted::Stream(stream, peer) => {
-                    let connection = Connection::new(stream, listener.service.session(now));
+                    let connection = Connection::new(stream, listener.service.session(peer, now));
                     self.admit(connection, peer);
                 }
             }

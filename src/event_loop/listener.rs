@@ -22,11 +22,14 @@ pub enum Service {
 }
 
 impl Service {
-    /// The state of a connection that was accepted now.
-    pub fn session(&self, now: &Now) -> Session {
+    /// The state of a connection that was accepted now, and whose it is if that has an address.
+    pub fn session(&self, peer: Option<SocketAddr>, now: &Now) -> Session {
         match self {
             Service::Upper(options) => Session::Upper(Upper::new(options.clone(), now)),
-            Service::Http(options) => Session::Http(Http::new(options.clone(), now)),
+            Service::Http(options) => {
+                let http = Http::new(options.clone(), now);
+                Session::Http(if options.logged { http.logged(peer.map(|peer| peer.ip())) } else { http })
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod stopping;
 pub mod timers;
 pub mod udp;
 
+use crate::access_log::AccessLog;
 use crate::buffer::Desk;
 use crate::http::content::Content;
 use crate::limits;
@@ -54,10 +55,20 @@ pub struct EventLoop<C> {
     door: Door,
     desk: Desk,
     site: C,
+    log: Option<AccessLog>,
     drain: Duration,
     /// When to stop waiting for replies under way; set by the first request to stop.
     stopping: Option<Instant>,
     stopped: bool,
+}
+
+/// What the bytes of a bell mean.
+#[derive(Clone, Copy, Debug)]
+pub enum Ring {
+    /// The first one: let replies under way finish, and end. The second: end at once.
+    Stop,
+    /// Open the access log anew.
+    Reopen,
 }
 
 struct Guest {
@@ -74,8 +85,8 @@ enum What {
     Connection(Connection),
     Listener(Box<Listener>),
     Udp(Box<Udp>),
-    /// Bytes in it mean: stop.
-    Bell(UnixStream),
+    /// Bytes in it mean something.
+    Bell(UnixStream, Ring),
 }
 
 impl<C: Content> EventLoop<C> {
@@ -90,10 +101,18 @@ impl<C: Content> EventLoop<C> {
             door: Door::new(max_connections.min(slots::MOST / 2)),
             desk: Desk::new(),
             site,
+            log: None,
             drain,
             stopping: None,
             stopped: false,
         })
+    }
+
+    /// Has every response of HTTP logged, by sessions that [`HttpOptions::logged`] says it to.
+    ///
+    /// [`HttpOptions::logged`]: crate::session::http::HttpOptions::logged
+    pub fn log_to(&mut self, log: AccessLog) {
+        self.log = Some(log);
     }
 
     /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
@@ -118,7 +137,9 @@ impl<C: Content> EventLoop<C> {
                 self.expire(id, &now);
             }
             self.site.tidy(&now);
+            self.write_log(&now);
             if self.is_over(&now) {
+                self.log_the_rest(&now);
                 return Ok(());
             }
         }
@@ -134,9 +155,9 @@ impl<C: Content> EventLoop<C> {
         self.seat(What::Udp(Box::new(udp)), Interest::READABLE | Interest::WRITABLE).map(drop)
     }
 
-    /// Adds a stream whose first byte asks the loop to stop, and whose second ends it at once.
-    pub fn add_bell(&mut self, bell: UnixStream) -> io::Result<()> {
-        self.seat(What::Bell(bell), Interest::READABLE).map(drop)
+    /// Adds a stream whose bytes ask the loop for something.
+    pub fn add_bell(&mut self, bell: UnixStream, ring: Ring) -> io::Result<()> {
+        self.seat(What::Bell(bell, ring), Interest::READABLE).map(drop)
     }
 
     /// Waits for events: not at all while somebody is queued, else until the next timer. Returns whether
@@ -144,7 +165,9 @@ impl<C: Content> EventLoop<C> {
     fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
         loop {
             let timeout = if self.queue.is_empty() {
-                let next = [self.timers.next(), self.site.due(), self.stopping].into_iter().flatten().min();
+                let log = self.log.as_ref().and_then(AccessLog::due);
+                let next =
+                    [self.timers.next(), self.site.due(), self.stopping, log].into_iter().flatten().min();
                 next.map(|next| next.saturating_duration_since(Instant::now()))
             } else {
                 Some(Duration::ZERO)
@@ -174,7 +197,7 @@ impl<C: Content> EventLoop<C> {
             What::Connection(connection) => connection.note(event),
             What::Listener(listener) => listener.ready = true,
             What::Udp(udp) => udp.note(event),
-            What::Bell(_) => {}
+            What::Bell(..) => {}
         }
         self.enqueue(id);
     }
@@ -199,11 +222,25 @@ impl<C: Content> EventLoop<C> {
                 if verdict != Verdict::Done {
                     self.timers.look_at(id, &mut guest.hint, connection.look_at());
                 }
+                if self.desk.lines.len() >= limits::LOG_BATCH {
+                    self.write_log(now);
+                }
                 verdict
             }
             What::Udp(udp) => udp.drive(id, now),
             What::Listener(_) => self.accept(id, now),
-            What::Bell(_) => self.ring(id, now),
+            What::Bell(..) => self.ring(id, now),
+        }
+    }
+
+    /// Collects the lines of this turn, and writes them when it is time.
+    fn write_log(&mut self, now: &Now) {
+        let Some(log) = &mut self.log else { return };
+        if !self.desk.lines.is_empty() {
+            log.append(&mut self.desk.lines, now.instant);
+        }
+        if log.due().is_some_and(|due| due <= now.instant) {
+            log.write(now.instant);
         }
     }
 
@@ -223,7 +260,7 @@ impl<C: Content> EventLoop<C> {
                 listener.paused_until = None;
                 self.enqueue(id);
             }
-            What::Udp(_) | What::Bell(_) => {}
+            What::Udp(_) | What::Bell(..) => {}
         }
     }
 
@@ -262,7 +299,7 @@ impl What {
                 registry.register(&mut SourceFd(&listener.socket.as_raw_fd()), id.into(), interest)
             }
             What::Udp(udp) => registry.register(udp.socket(), id.into(), interest),
-            What::Bell(bell) => registry.register(bell, id.into(), interest),
+            What::Bell(bell, _) => registry.register(bell, id.into(), interest),
         }
     }
 }

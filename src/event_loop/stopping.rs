@@ -1,22 +1,27 @@
 //! How the loop ends: first gently, then at once.
 
 use super::slots::Id;
-use super::{EventLoop, Guest, Verdict, What};
+use super::{EventLoop, Guest, Ring, Verdict, What};
 use crate::http::content::Content;
 use crate::now::Now;
 use log::{info, warn};
 use std::io::Read;
 
 impl<C: Content> EventLoop<C> {
-    /// Reads the bell. The first ring stops the loop gently, the second at once.
+    /// Reads a bell, and does what it asks for. The first ring of one for stopping does it gently, the
+    /// second at once.
     pub(super) fn ring(&mut self, id: Id, now: &Now) -> Verdict {
-        let Some(Guest { what: What::Bell(bell), .. }) = self.guests.get(id) else { return Verdict::Wait };
+        let Some(Guest { what: What::Bell(bell, ring), .. }) = self.guests.get(id) else {
+            return Verdict::Wait;
+        };
         // What matters is one or more than one, so what doesn't fit here can be left unread.
         let mut rings = [0; 16];
-        match bell.read(&mut rings) {
-            Ok(0) => return Verdict::Done,
-            Ok(count) => (0..count).for_each(|_| self.stop(now)),
-            Err(_) => return Verdict::Wait,
+        let ring = *ring;
+        match (bell.read(&mut rings), ring) {
+            (Ok(0), _) => return Verdict::Done,
+            (Ok(count), Ring::Stop) => (0..count).for_each(|_| self.stop(now)),
+            (Ok(_), Ring::Reopen) => self.log.iter_mut().for_each(|log| log.reopen(now.instant)),
+            (Err(_), _) => return Verdict::Wait,
         }
         Verdict::Again
     }
@@ -36,7 +41,7 @@ impl<C: Content> EventLoop<C> {
                     self.enqueue(id);
                 }
                 What::Listener(_) | What::Udp(_) => self.close(id),
-                What::Bell(_) => {}
+                What::Bell(..) => {}
             }
         }
     }
@@ -48,5 +53,15 @@ impl<C: Content> EventLoop<C> {
             warn!("{} connections did not finish in time", self.door.inside);
         }
         self.stopped || self.door.inside == 0 || now.instant >= deadline
+    }
+
+    /// What those who are still here were sent is logged too.
+    pub(super) fn log_the_rest(&mut self, now: &Now) {
+        for id in self.guests.ids() {
+            if let Some(Guest { what: What::Connection(connection), .. }) = self.guests.get(id) {
+                connection.over(&mut self.desk);
+            }
+        }
+        self.write_log(now);
     }
 }

@@ -43,6 +43,28 @@ pub enum Following {
     },
 }
 
+/// What was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// Whether the connection is kept after it.
+    pub kept: bool,
+    /// The status.
+    pub status: Status,
+    /// The bytes of the head.
+    pub head: usize,
+}
+
+impl Following {
+    /// How many bytes are still to be sent.
+    pub fn left(&self) -> u64 {
+        match self {
+            Following::Nothing => 0,
+            Following::Bytes { at, end, .. } => (end - at) as u64,
+            Following::File { at, end, .. } => end - at,
+        }
+    }
+}
+
 /// What it takes to answer one request.
 pub struct Exchange<'a> {
     /// Where the reply goes.
@@ -62,9 +84,8 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Writes the reply, and says whether the connection is kept after it; `None` where there was no
-    /// room for it.
-    pub fn answer(self, request: &Request, now: &Now, site: &mut impl Content) -> Option<bool> {
+    /// Writes the reply; `None` where there was no room for it.
+    pub fn answer(self, request: &Request, now: &Now, site: &mut impl Content) -> Option<Answered> {
         match request.method {
             Method::NotAllowed | Method::Post => return self.not_allowed(now),
             Method::Unknown => return self.plain(Status::NOT_IMPLEMENTED, "", now),
@@ -85,7 +106,7 @@ impl Exchange<'_> {
     }
 
     /// What may be done, to a path or (`*`) at all. It is the same for all files, so nothing is looked up.
-    fn options(self, request: &Request, now: &Now) -> Option<bool> {
+    fn options(self, request: &Request, now: &Now) -> Option<Answered> {
         if request.target != "*" && Target::parse(request.target) == Err(Refused::Malformed) {
             return self.plain(Status::BAD_REQUEST, "", now);
         }
@@ -97,13 +118,13 @@ impl Exchange<'_> {
         if self.is_upper { ALLOWED_UPPER } else { ALLOWED }
     }
 
-    fn not_allowed(self, now: &Now) -> Option<bool> {
+    fn not_allowed(self, now: &Now) -> Option<Answered> {
         let allowed = self.allowed();
         self.plain(Status::METHOD_NOT_ALLOWED, allowed, now)
     }
 
     /// Sends as much of a reply as the client's conditions and range leave of it.
-    fn conditional(self, request: &Request, reply: Reply, now: &Now) -> Option<bool> {
+    fn conditional(self, request: &Request, reply: Reply, now: &Now) -> Option<Answered> {
         let Some(validators) = reply.validators.filter(|_| reply.status == Status::OK) else {
             return self.reply(reply, now);
         };
@@ -140,7 +161,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn plain(self, status: Status, further: &str, now: &Now) -> Option<bool> {
+    fn plain(self, status: Status, further: &str, now: &Now) -> Option<Answered> {
         let (described, text) = response::plain_page(status);
         let body = Bytes::Shared(Arc::from(text.into_bytes()));
         let (described, fields, body) = (described.as_bytes(), further.as_bytes(), Body::Bytes(&body));
@@ -148,38 +169,49 @@ impl Exchange<'_> {
     }
 
     /// A reply that has no body and no length, whatever the method.
-    fn bare(mut self, status: Status, fields: &[u8], now: &Now) -> Option<bool> {
+    fn bare(mut self, status: Status, fields: &[u8], now: &Now) -> Option<Answered> {
         self.with_body = false;
         let body = Body::Bytes(&Bytes::Static(b""));
         self.reply(Reply { status, described: b"", fields, validators: None, body }, now)
     }
 
-    fn reply(self, reply: Reply, now: &Now) -> Option<bool> {
+    fn reply(self, reply: Reply, now: &Now) -> Option<Answered> {
         let end = reply.body.length();
         self.part(reply, 0, end, now)
     }
 
     /// Sends a reply with the bytes from `start` up to `end` of its body.
-    fn part(self, reply: Reply, start: u64, end: u64, now: &Now) -> Option<bool> {
+    fn part(self, reply: Reply, start: u64, end: u64, now: &Now) -> Option<Answered> {
         let kept = self.keep_alive && !(self.close_on_error && reply.status.code >= 300);
         let connection = Connection::after(kept, self.minor);
         let fields = [reply.described, reply.fields];
+        let before = self.output.len();
         let head = |output: &mut Buffer, body: usize| {
             response::put_head(output, reply.status, &now.date, fields, connection, body)
         };
+        let answered = |output: &Buffer, body: usize| {
+            Some(Answered { kept, status: reply.status, head: output.len() - body - before })
+        };
         match reply.body {
-            _ if !self.with_body => head(self.output, 0).then_some(kept),
+            _ if !self.with_body => {
+                if head(self.output, 0) {
+                    answered(self.output, 0)
+                } else {
+                    None
+                }
+            }
             Body::Bytes(bytes) => {
                 let (start, end) = (start as usize, end as usize);
                 let content = &bytes.as_ref()[start..end];
                 if head(self.output, content.len()) {
                     self.output.put(content);
+                    answered(self.output, content.len())
                 } else if self.output.is_empty() && head(self.output, 0) {
                     *self.following = Following::Bytes { bytes: bytes.clone(), at: start, end };
+                    answered(self.output, 0)
                 } else {
-                    return None;
+                    None
                 }
-                Some(kept)
             }
             Body::File(file, _) => {
                 if !head(self.output, 0) {
@@ -188,7 +220,7 @@ impl Exchange<'_> {
                 if start < end {
                     *self.following = Following::File { file: file.clone(), at: start, end };
                 }
-                Some(kept)
+                answered(self.output, 0)
             }
         }
     }

@@ -5,10 +5,12 @@
 //! whose body isn't copied (a file, or bytes too many for the buffer) ends such a batch, and the next
 //! request is looked at when that body is out.
 
+mod noting;
 mod post;
 
 use super::ending::Ending;
 use super::exchange::{Exchange, Following};
+use super::journal::{Asked, Journal};
 use super::uppering::Uppering;
 use super::{Need, Then, after};
 use crate::buffer::{Buffer, Desk};
@@ -21,6 +23,7 @@ use crate::limits;
 use crate::now::Now;
 use log::debug;
 use std::fs::File;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +36,8 @@ pub struct HttpOptions {
     pub close_on_error: bool,
     /// Whether `POST /upper` is answered, where no file has that name.
     pub upper: bool,
+    /// Whether there is an access log.
+    pub logged: bool,
 }
 
 /// The state of one connection.
@@ -53,6 +58,8 @@ pub struct Http {
     skip: u64,
     /// A body that is answered as it comes.
     uppering: Option<Box<Uppering>>,
+    /// What the access log is told; `None` without one.
+    journal: Option<Box<Journal>>,
     /// Something of a request has come, and the deadline is that of its head.
     begun: bool,
     /// The replies rendered so far end in one that closes the connection.
@@ -81,10 +88,17 @@ impl Http {
             scanned: 0,
             skip: 0,
             uppering: None,
+            journal: None,
             begun: false,
             last: false,
             stopping: false,
         }
+    }
+
+    /// With lines for the access log about this client.
+    pub fn logged(mut self, peer: Option<IpAddr>) -> Http {
+        self.journal = Some(Box::new(Journal::new(peer)));
+        self
     }
 
     pub(super) fn sit(&mut self, desk: &mut Desk) {
@@ -95,6 +109,16 @@ impl Http {
     pub(super) fn rise(&mut self, desk: &mut Desk) {
         self.input.give_back(&mut desk.input);
         self.output.give_back(&mut desk.output);
+        if let Some(journal) = &mut self.journal {
+            journal.move_to(&mut desk.lines);
+        }
+    }
+
+    pub(super) fn over(&mut self, desk: &mut Desk) {
+        if let Some(journal) = &mut self.journal {
+            journal.over();
+            journal.move_to(&mut desk.lines);
+        }
     }
 
     pub(super) fn need(&self) -> Need {
@@ -156,7 +180,7 @@ impl Http {
             }
             _ => self.output.consume(count),
         }
-        self.progressed(now, site);
+        self.progressed(count as u64, now, site);
     }
 
     pub(super) fn file(&self) -> Option<(&File, u64, u64)> {
@@ -179,7 +203,7 @@ impl Http {
         if at == end {
             self.following = Following::Nothing;
         }
-        self.progressed(now, site);
+        self.progressed(count, now, site);
     }
 
     pub(super) fn taken(&mut self, now: &Now) {
@@ -215,7 +239,10 @@ impl Http {
     }
 
     /// Something was sent: goes on if all of it is.
-    fn progressed(&mut self, now: &Now, site: &mut impl Content) {
+    fn progressed(&mut self, count: u64, now: &Now, site: &mut impl Content) {
+        if let Some(journal) = &mut self.journal {
+            journal.sent(count);
+        }
         self.deadline = now.instant + limits::WRITE_TIME;
         if !self.output.is_empty() || !matches!(self.following, Following::Nothing) {
             return;
@@ -292,6 +319,8 @@ impl Http {
     /// room for it any more; then it is left there for the next batch, and the answer is false.
     fn answer_head(&mut self, length: usize, now: &Now, site: &mut impl Content) -> bool {
         let head = &mut self.input.filled_mut()[..length];
+        let asked = self.journal.is_some().then(|| Asked::of(head));
+        let before = self.output.len();
         request::settle_version(head);
         let request = match request::parse(head) {
             Ok(request) => request,
@@ -302,7 +331,11 @@ impl Http {
         if is_upper && request.method == Method::Post {
             let kept = request.keep_alive && !self.stopping && !self.options.keep_alive.is_zero();
             let (body, minor, expects) = (request.body, request.minor, request.expects_continue);
-            return self.begin_uppering(length, body, Connection::after(kept, minor), expects);
+            let begun = self.begin_uppering(length, body, Connection::after(kept, minor), expects);
+            if begun {
+                self.note_beginning(asked, now);
+            }
+            return begun;
         }
         let skip = match request.body {
             // A client that waits for a 100 may send the body or not: nobody could tell what comes next.
@@ -322,12 +355,13 @@ impl Http {
             keep_alive,
             close_on_error: self.options.close_on_error,
         };
-        let Some(kept) = exchange.answer(&request, now, site) else {
+        let Some(answered) = exchange.answer(&request, now, site) else {
             // An empty output that has no room for it never will have.
             return self.output.is_empty() && self.refuse(Status::INTERNAL_SERVER_ERROR, now);
         };
-        self.last = !kept;
-        if kept {
+        self.note(asked, answered.status, before, answered.head, now);
+        self.last = !answered.kept;
+        if answered.kept {
             self.skip = skip;
             self.input.consume(length);
         } else {
@@ -343,14 +377,18 @@ impl Http {
     fn refuse(&mut self, status: Status, now: &Now) -> bool {
         let (fields, text) = response::plain_page(status);
         let fields: [&[u8]; 2] = [fields.as_bytes(), b""];
+        let before = self.output.len();
         if !response::put_head(&mut self.output, status, &now.date, fields, Connection::Close, text.len()) {
             return false;
         }
         debug!("refused: {} {}", status.code, status.reason);
+        let head = self.output.len() - before;
         // Whatever else is wrong with it, a HEAD is never answered with a body.
         if !self.input.filled().starts_with(b"HEAD ") {
             self.output.put(text.as_bytes());
         }
+        let asked = self.journal.is_some().then(|| Asked::of(self.input.filled()));
+        self.note(asked, status, before, head, now);
         self.last = true;
         self.input.clear();
         true

@@ -11,6 +11,7 @@
 pub mod ending;
 pub mod exchange;
 pub mod http;
+pub mod journal;
 pub mod upper;
 pub mod uppering;
 
@@ -76,7 +77,7 @@ macro_rules! either {
 
 impl Session {
     /// Lends it the driver's buffers for a turn, left-overs of the last turn moving into them.
-    /// Everything but [`need`](Self::need), [`deadline`](Self::deadline) and [`stop`](Self::stop) has to be between this and [`rise`](Self::rise).
+    /// Everything but [`need`](Self::need), [`deadline`](Self::deadline), [`stop`](Self::stop) and [`over`](Self::over) has to be between this and [`rise`](Self::rise).
     pub fn sit(&mut self, desk: &mut Desk) {
         either!(self, s => s.sit(desk))
     }
@@ -84,6 +85,13 @@ impl Session {
     /// Returns the buffers, and keeps only what is left over.
     pub fn rise(&mut self, desk: &mut Desk) {
         either!(self, s => s.rise(desk))
+    }
+
+    /// The connection is over: nothing more will be sent. Leaves its last lines for the access log.
+    pub fn over(&mut self, desk: &mut Desk) {
+        if let Session::Http(http) = self {
+            http.over(desk);
+        }
     }
 
     /// What it needs next. Asking changes nothing.

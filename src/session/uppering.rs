@@ -16,8 +16,8 @@ use crate::uppercase::uppercase;
 pub struct Uppering {
     body: Body,
     connection: Connection,
-    /// The head of the reply is written.
-    begun: bool,
+    /// The bytes of the reply's head; 0 until it is written.
+    head: usize,
 }
 
 #[derive(Debug)]
@@ -42,12 +42,17 @@ pub enum Progress {
 impl Uppering {
     /// A body of known length.
     pub fn with_length(length: u64, connection: Connection) -> Uppering {
-        Uppering { body: Body::Length { all: length, left: length }, connection, begun: false }
+        Uppering { body: Body::Length { all: length, left: length }, connection, head: 0 }
     }
 
     /// A chunked body.
     pub fn chunked(connection: Connection) -> Uppering {
-        Uppering { body: Body::Chunked(Decoder::new()), connection, begun: false }
+        Uppering { body: Body::Chunked(Decoder::new()), connection, head: 0 }
+    }
+
+    /// The bytes of the reply's head; 0 as long as there is no reply.
+    pub fn head(&self) -> usize {
+        self.head
     }
 
     /// Whether the connection ends with this reply.
@@ -81,7 +86,7 @@ impl Uppering {
                     output.put(b"0\r\n\r\n");
                     return Progress::Done;
                 }
-                Err(Malformed) if self.begun => return Progress::Broken,
+                Err(Malformed) if self.head > 0 => return Progress::Broken,
                 Err(Malformed) => return Progress::Refused,
             }
         }
@@ -112,10 +117,9 @@ impl Uppering {
     }
 
     fn begin(&mut self, output: &mut Buffer, now: &Now) {
-        if self.begun {
+        if self.head > 0 {
             return;
         }
-        self.begun = true;
         let framing = match self.body {
             Body::Length { all, .. } => format!("Content-Length: {all}\r\n"),
             Body::Chunked(_) => "Transfer-Encoding: chunked\r\n".to_owned(),
@@ -123,7 +127,9 @@ impl Uppering {
         // Whatever the bytes are, they aren't a page: a browser must not run them.
         let fields = "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
         let fields = [fields.as_bytes(), framing.as_bytes()];
+        let before = output.len();
         let fits = response::put_head(output, Status::OK, &now.date, fields, self.connection, 0);
         debug_assert!(fits, "the room was looked at");
+        self.head = output.len() - before;
     }
 }

@@ -41,12 +41,19 @@ impl Http {
     pub(super) fn advance_uppering(&mut self, now: &Now) -> bool {
         let Some(uppering) = &mut self.uppering else { return true };
         let progress = uppering.advance(&mut self.input, &mut self.output, now);
+        if let Some(journal) = &mut self.journal {
+            journal.has_head(uppering.head() as u64);
+        }
         if progress == Progress::Going {
             return false;
         }
         self.last = uppering.is_last() || progress == Progress::Broken;
         self.uppering = None;
-        if progress == Progress::Refused { self.refuse(Status::BAD_REQUEST, now) } else { true }
+        if progress == Progress::Refused {
+            return self.refuse(Status::BAD_REQUEST, now);
+        }
+        self.note_end(Status::OK);
+        true
     }
 }
 

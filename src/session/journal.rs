@@ -1,0 +1,241 @@
+//! What the access log is to say of one connection, in the Combined Log Format that Apache and nginx
+//! write and every log tool reads.
+//!
+//! A line tells how many bytes of a body were really sent, so it can only be written when the last of
+//! them is out, or the connection is over. The replies of a connection are one stream of bytes: each
+//! knows where in it it begins and ends, and the journal only has to count what was sent.
+
+use crate::now::Date;
+use std::collections::VecDeque;
+use std::io::Write;
+use std::net::IpAddr;
+
+/// The replies of one connection that aren't logged yet.
+#[derive(Debug)]
+pub struct Journal {
+    /// `None` for a Unix socket.
+    peer: Option<IpAddr>,
+    /// Bytes sent on this connection.
+    sent: u64,
+    replies: VecDeque<Reply>,
+    /// Lines that are complete.
+    lines: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Reply {
+    asked: Asked,
+    status: u16,
+    date: Date,
+    /// Where its head begins in the stream.
+    start: u64,
+    /// The bytes of its head; 0 while even that is not written.
+    head: u64,
+    /// Where it ends, or `u64::MAX` while nobody knows.
+    end: u64,
+}
+
+/// What a request said that is repeated in the log, as it was said.
+#[derive(Debug, Default)]
+pub struct Asked {
+    line: Box<[u8]>,
+    referer: Box<[u8]>,
+    agent: Box<[u8]>,
+}
+
+impl Asked {
+    /// What a head says, or what there is of it.
+    pub fn of(head: &[u8]) -> Asked {
+        let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
+        let is_complete = head.contains(&b'\n');
+        let mut asked = Asked {
+            line: lines.next().filter(|_| is_complete).unwrap_or_default().into(),
+            ..Asked::default()
+        };
+        for line in lines {
+            let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+            let value = || line[colon + 1..].trim_ascii().into();
+            if line[..colon].eq_ignore_ascii_case(b"referer") {
+                asked.referer = value();
+            } else if line[..colon].eq_ignore_ascii_case(b"user-agent") {
+                asked.agent = value();
+            }
+        }
+        asked
+    }
+}
+
+impl Journal {
+    /// The journal of a connection that was just accepted.
+    pub fn new(peer: Option<IpAddr>) -> Journal {
+        let peer = peer.map(|peer| peer.to_canonical());
+        Journal { peer, sent: 0, replies: VecDeque::new(), lines: Vec::new() }
+    }
+
+    /// A reply begins behind `before` bytes that are still to be sent, and nobody knows its length yet.
+    pub fn begin(&mut self, asked: Asked, date: Date, before: u64) {
+        let start = self.sent + before;
+        self.replies.push_back(Reply { asked, status: 200, date, start, head: 0, end: u64::MAX });
+    }
+
+    /// The head of the reply that was begun last has so many bytes.
+    pub fn has_head(&mut self, bytes: u64) {
+        if let Some(reply) = self.replies.back_mut() {
+            reply.head = bytes;
+        }
+    }
+
+    /// The reply that was begun last is written, and `unsent` bytes are to be sent up to its end.
+    pub fn end(&mut self, status: u16, unsent: u64) {
+        let end = self.sent + unsent;
+        if let Some(reply) = self.replies.back_mut() {
+            reply.status = status;
+            reply.end = end;
+        }
+    }
+
+    /// Whether the reply that was begun last is still being written.
+    pub fn is_open(&self) -> bool {
+        self.replies.back().is_some_and(|reply| reply.end == u64::MAX)
+    }
+
+    /// So many bytes were sent.
+    pub fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+        while let Some(reply) = self.replies.pop_front_if(|reply| reply.end <= self.sent) {
+            self.log(&reply);
+        }
+    }
+
+    /// Nothing more will be sent.
+    pub fn over(&mut self) {
+        while let Some(reply) = self.replies.pop_front() {
+            if reply.head > 0 {
+                self.log(&reply);
+            }
+        }
+    }
+
+    /// Moves the lines that are complete to where they are collected.
+    pub fn move_to(&mut self, lines: &mut Vec<u8>) {
+        lines.append(&mut self.lines);
+    }
+
+    fn log(&mut self, reply: &Reply) {
+        let lines = &mut self.lines;
+        let body = self.sent.min(reply.end).saturating_sub(reply.start + reply.head);
+        let _ = match &self.peer {
+            Some(peer) => write!(lines, "{peer}"),
+            None => write!(lines, "unix:"),
+        };
+        lines.extend_from_slice(b" - - [");
+        // From `Sun, 06 Nov 1994 08:49:37 GMT` to `06/Nov/1994:08:49:37 +0000`.
+        let date = reply.date.as_bytes();
+        for (part, behind) in [(5..7, "/"), (8..11, "/"), (12..16, ":"), (17..25, " +0000] ")] {
+            lines.extend_from_slice(&date[part]);
+            lines.extend_from_slice(behind.as_bytes());
+        }
+        quote(lines, &reply.asked.line);
+        let _ = match body {
+            0 => write!(lines, " {} - ", reply.status),
+            _ => write!(lines, " {} {body} ", reply.status),
+        };
+        quote(lines, &reply.asked.referer);
+        lines.push(b' ');
+        quote(lines, &reply.asked.agent);
+        lines.push(b'\n');
+    }
+}
+
+/// Writes what a client said so that nobody can forge a line with it or move the cursor of a terminal.
+fn quote(lines: &mut Vec<u8>, text: &[u8]) {
+    lines.push(b'"');
+    if text.is_empty() {
+        lines.push(b'-');
+    }
+    for &byte in text {
+        let letter = match byte {
+            b'"' | b'\\' => byte,
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            b' '..=b'~' => {
+                lines.push(byte);
+                continue;
+            }
+            _ => {
+                let _ = write!(lines, "\\x{byte:02x}");
+                continue;
+            }
+        };
+        lines.extend_from_slice(&[b'\\', letter]);
+    }
+    lines.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn date() -> Date {
+        Date::new(UNIX_EPOCH + Duration::from_secs(784_111_777))
+    }
+
+    fn lines(journal: &mut Journal) -> String {
+        let mut lines = Vec::new();
+        journal.move_to(&mut lines);
+        String::from_utf8(lines).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_the_combined_log_format_and_comes_with_the_last_byte() {
+        let mut journal = Journal::new(Some([192, 0, 2, 1].into()));
+        let head = b"GET /a?b HTTP/1.1\r\nHost: c\r\nReferer: http://d/\r\nUSER-AGENT:  e f \r\n\r\n";
+        journal.begin(Asked::of(head), date(), 10);
+        journal.has_head(100);
+        journal.end(200, 10 + 100 + 50);
+        journal.sent(159);
+        assert_eq!(lines(&mut journal), "");
+        journal.sent(1);
+        let expected =
+            "192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] \"GET /a?b HTTP/1.1\" 200 50 \"http://d/\" \"e f\"\n";
+        assert_eq!(lines(&mut journal), expected);
+        journal.over();
+        assert_eq!(lines(&mut journal), "");
+    }
+
+    #[test]
+    fn what_was_cut_off_is_logged_with_what_was_sent() {
+        let mapped = "::ffff:192.0.2.1".parse().unwrap();
+        for (sent, bytes) in [(0, "-"), (100, "-"), (101, "1"), (149, "49")] {
+            let mut journal = Journal::new(Some(mapped));
+            journal.begin(Asked::of(b"GET / HTTP/1.1\r\n\r\n"), date(), 0);
+            journal.has_head(100);
+            journal.end(404, 150);
+            journal.sent(sent);
+            journal.over();
+            let line = lines(&mut journal);
+            assert!(line.starts_with("192.0.2.1 - - "), "{line}");
+            assert!(line.ends_with(&format!("\"GET / HTTP/1.1\" 404 {bytes} \"-\" \"-\"\n")), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_reply_that_never_began_is_none() {
+        let mut journal = Journal::new(None);
+        journal.begin(Asked::of(b"POST /upper HTTP/1.1\r\n\r\n"), date(), 0);
+        assert!(journal.is_open());
+        journal.over();
+        assert_eq!(lines(&mut journal), "");
+    }
+
+    #[test]
+    fn nothing_that_a_client_says_ends_a_line() {
+        let mut quoted = Vec::new();
+        quote(&mut quoted, b"a\"b\\c\r\n\td\x1b[2J\x7f\xc3\xa9\0");
+        assert_eq!(quoted, br#""a\"b\\c\r\n\td\x1b[2J\x7f\xc3\xa9\x00""#);
+        let unfinished = Asked::of(b"GET /never-ended");
+        assert_eq!(*unfinished.line, b""[..]);
+    }
+}
