@@ -1,12 +1,12 @@
 //! The command line of shoutd: what may be said, and what it means.
 
+use crate::access_log::Destination;
+use crate::server::Config;
+use crate::session::http::HttpOptions;
+use crate::session::upper::UpperOptions;
+use crate::sockets::Place;
+use crate::values;
 use clap::Parser;
-use shoutd::access_log::Destination;
-use shoutd::server::Config;
-use shoutd::session::http::HttpOptions;
-use shoutd::session::upper::UpperOptions;
-use shoutd::sockets::Place;
-use shoutd::values;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;

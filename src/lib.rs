@@ -1,6 +1,6 @@
 //! shoutd: one process, one thread, one readiness loop; uppercase over TCP and UDP, and HTTP/1.1.
 //!
-//! The library is everything but the command line. It is built in floors, and each floor knows only the
+//! The library is everything but `main`. It is built in floors, and each floor knows only the
 //! ones below it (`tests/floors.rs` checks that):
 //!
 //! | floor | modules | knows |
@@ -10,7 +10,7 @@
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`access_log`] | files; never a socket |
 //! | 4 | [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
-//! | 5 | [`server`], [`values`], `cli`, `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
+//! | 5 | [`server`], [`values`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
 //! Where to begin reading: [`event_loop::EventLoop::run`] is the heart, [`session::Need`] is the one idea.
 #![deny(unsafe_code)]
@@ -18,6 +18,7 @@
 
 pub mod access_log;
 pub mod buffer;
+pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod event_loop;

@@ -1,11 +1,9 @@
 //! The program shoutd: reads the command line, binds, says where it listens, and runs the loop.
 #![forbid(unsafe_code)]
 
-mod cli;
-
 use clap::Parser;
-use cli::Options;
 use log::{error, warn};
+use shoutd::cli::Options;
 use shoutd::server::Server;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;

@@ -2,13 +2,15 @@
 //!
 //! [`Server::bind`] opens everything or fails with one error that says what to do; [`Server::run`]
 //! serves. In between, [`Server::listening`] tells the ports that were really bound, so that port 0 can
-//! be asked for.
+//! be asked for. Who drives the sessions in another way begins with [`Config::bind`] as well.
 
 use crate::access_log::{AccessLog, Destination};
+use crate::event_loop::answers::Answers;
 use crate::event_loop::listener::{Listener, Service};
 use crate::event_loop::udp::Udp;
 use crate::event_loop::{EventLoop, Ring, clock};
 use crate::limits;
+use crate::now::Now;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
 use crate::site::Site;
@@ -16,7 +18,7 @@ use crate::sockets::{self, Place, UnixPath};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -47,12 +49,23 @@ pub struct Config {
 /// Everything bound and ready to run.
 pub struct Server {
     event_loop: EventLoop<Site>,
-    listening: Vec<(&'static str, Place)>,
+    listening: Listening,
     stopper: UnixStream,
     reopener: UnixStream,
     /// Removed when the server is over.
-    paths: Vec<UnixPath>,
+    _paths: Vec<UnixPath>,
 }
+
+/// A socket that was bound, for whoever drives it. It doesn't block.
+pub enum Bound {
+    /// A listening socket, TCP or Unix, and what its connections are for.
+    Listener(OwnedFd, Service),
+    /// A UDP socket, and what it answers.
+    Udp(UdpSocket, Box<Answers>),
+}
+
+/// What was bound, in order: `tcp`, `udp` or `http`, and the place, with its real port if it has one.
+pub type Listening = Vec<(&'static str, Place)>;
 
 /// Why the server can't start: what failed, why, and what to do, in one line.
 #[derive(Debug)]
@@ -74,47 +87,21 @@ impl Server {
     /// Binds every socket and opens the site.
     pub fn bind(config: &Config) -> Result<Server, StartError> {
         let now = clock::read();
-        let site = match &config.root {
-            Some(root) => Site::in_directory(root, &now).map_err(|error| root_error(root, error))?,
-            None => Site::built_in(&now).map_err(|error| internal("the built-in site", error))?,
-        };
-        let max_connections = connection_limit(config.max_connections);
-        let mut event_loop = EventLoop::new(site, max_connections, config.drain)
+        let mut event_loop = EventLoop::new(config.open_site(&now)?, config.connection_limit(), config.drain)
             .map_err(|error| internal("polling", error))?;
         if let Some(destination) = &config.access_log {
             event_loop.log_to(AccessLog::open(destination).map_err(|error| log_error(destination, error))?);
         }
         let mut bell = |ring| bell(&mut event_loop, ring).map_err(|error| internal("a socket pair", error));
         let (stopper, reopener) = (bell(Ring::Stop)?, bell(Ring::Reopen)?);
-        let mut server = Server { event_loop, listening: Vec::new(), stopper, reopener, paths: Vec::new() };
-
-        for (address, options) in &config.tcp {
-            server.listen_tcp("tcp", *address, Service::Upper(Arc::new(options.clone())))?;
-        }
-        let mut sockets = Vec::new();
-        for address in &config.udp {
-            let place = Place::Ip(*address);
-            let fail = |error| bind_error("udp", &place, error);
-            let socket = sockets::bind_udp(*address).map_err(fail)?;
-            let bound = socket.local_addr().map_err(fail)?;
-            server.listening.push(("udp", bound.into()));
-            sockets.push((socket, bound));
-        }
-        let own_ports: Vec<u16> = sockets.iter().map(|(_, address)| address.port()).collect();
-        for (socket, bound) in sockets {
-            let everywhere = bound.ip().is_unspecified();
-            let udp = Udp::new(mio::net::UdpSocket::from_std(socket), own_ports.clone(), everywhere, &now);
-            server.event_loop.add_udp(udp).map_err(|error| bind_error("udp", &bound.into(), error))?;
-        }
-        let http_options = Arc::new(config.http_options.clone());
-        for place in &config.http {
-            let service = Service::Http(http_options.clone());
-            match place {
-                Place::Ip(address) => server.listen_tcp("http", *address, service)?,
-                Place::Unix(path) => server.listen_unix(path, service)?,
+        let mut paths = Vec::new();
+        let listening = config.bind(&now, &mut paths, &mut |bound| match bound {
+            Bound::Listener(socket, service) => event_loop.add_listener(Listener::new(socket, service)),
+            Bound::Udp(socket, answers) => {
+                event_loop.add_udp(Udp::new(mio::net::UdpSocket::from_std(socket), *answers))
             }
-        }
-        Ok(server)
+        })?;
+        Ok(Server { event_loop, listening, stopper, reopener, _paths: paths })
     }
 
     /// Each socket in order: `tcp`, `udp` or `http`, and the place that was really bound.
@@ -137,40 +124,99 @@ impl Server {
     pub fn run(mut self) -> io::Result<()> {
         self.event_loop.run()
     }
+}
 
-    fn listen_tcp(
-        &mut self,
-        scheme: &'static str,
-        address: SocketAddr,
-        service: Service,
-    ) -> Result<(), StartError> {
-        let place = Place::Ip(address);
-        let fail = |error| bind_error(scheme, &place, error);
-        let is_http = matches!(service, Service::Http(_));
-        let socket = sockets::bind_tcp(address, is_http).map_err(fail)?;
-        let bound = socket.local_addr().map_err(fail)?.into();
-        self.listen(scheme, bound, socket.into(), service)
+impl Config {
+    /// Opens the site: the directory, or what is built in.
+    pub fn open_site(&self, now: &Now) -> Result<Site, StartError> {
+        match &self.root {
+            Some(root) => Site::in_directory(root, now).map_err(|error| root_error(root, error)),
+            None => Site::built_in(now).map_err(|error| internal("the built-in site", error)),
+        }
     }
 
-    fn listen_unix(&mut self, path: &Path, service: Service) -> Result<(), StartError> {
-        let place = Place::Unix(path.to_owned());
-        let (socket, bound) = sockets::bind_unix(path).map_err(|error| bind_error("http", &place, error))?;
-        self.paths.push(bound);
-        self.listen("http", place, socket, service)
+    /// How many connections there may be at once. Raises the descriptor limit as far as it goes, and leaves
+    /// some descriptors aside.
+    pub fn connection_limit(&self) -> usize {
+        let mut limit = getrlimit(Resource::Nofile);
+        if limit.current < limit.maximum {
+            let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
+            if setrlimit(Resource::Nofile, raised).is_ok() {
+                limit = getrlimit(Resource::Nofile);
+            }
+        }
+        let descriptors = limit.current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let possible = (descriptors - limits::SPARE_DESCRIPTORS.min(descriptors / 4)).max(1);
+        match self.max_connections {
+            Some(asked) if asked > possible => {
+                log::warn!(
+                    "--max-connections {asked} is more than the descriptor limit leaves, {possible} (ulimit -n)"
+                );
+                asked
+            }
+            Some(asked) => asked,
+            None => possible,
+        }
     }
 
-    fn listen(
-        &mut self,
-        scheme: &'static str,
-        bound: Place,
-        socket: OwnedFd,
-        service: Service,
-    ) -> Result<(), StartError> {
-        let added = self.event_loop.add_listener(Listener::new(socket, service));
-        added.map_err(|error| bind_error(scheme, &bound, error))?;
-        self.listening.push((scheme, bound));
-        Ok(())
+    /// Binds every socket and gives it to `take`. The paths of Unix sockets go to `paths`, which are to be
+    /// dropped, and thereby removed, when nobody listens any more.
+    pub fn bind(
+        &self,
+        now: &Now,
+        paths: &mut Vec<UnixPath>,
+        take: &mut dyn FnMut(Bound) -> io::Result<()>,
+    ) -> Result<Listening, StartError> {
+        let mut listening = Listening::new();
+        for (address, options) in &self.tcp {
+            let service = Service::Upper(Arc::new(options.clone()));
+            listen("tcp", &Place::Ip(*address), service, paths, &mut listening, take)?;
+        }
+        let mut sockets = Vec::new();
+        for address in &self.udp {
+            let fail = |error| bind_error("udp", &Place::Ip(*address), error);
+            let socket = sockets::bind_udp(*address).map_err(fail)?;
+            let bound = socket.local_addr().map_err(fail)?;
+            listening.push(("udp", bound.into()));
+            sockets.push((socket, bound));
+        }
+        let own_ports: Vec<u16> = sockets.iter().map(|(_, address)| address.port()).collect();
+        for (socket, bound) in sockets {
+            let answers = Box::new(Answers::new(own_ports.clone(), bound.ip().is_unspecified(), now));
+            take(Bound::Udp(socket, answers)).map_err(|error| bind_error("udp", &bound.into(), error))?;
+        }
+        let http_options = Arc::new(self.http_options.clone());
+        for place in &self.http {
+            listen("http", place, Service::Http(http_options.clone()), paths, &mut listening, take)?;
+        }
+        Ok(listening)
     }
+}
+
+fn listen(
+    scheme: &'static str,
+    place: &Place,
+    service: Service,
+    paths: &mut Vec<UnixPath>,
+    listening: &mut Listening,
+    take: &mut dyn FnMut(Bound) -> io::Result<()>,
+) -> Result<(), StartError> {
+    let fail = |error| bind_error(scheme, place, error);
+    let (socket, bound) = match place {
+        Place::Ip(address) => {
+            let is_http = matches!(service, Service::Http(_));
+            let socket = sockets::bind_tcp(*address, is_http).map_err(fail)?;
+            let bound = socket.local_addr().map_err(fail)?.into();
+            (socket.into(), bound)
+        }
+        Place::Unix(path) => {
+            let (socket, bound) = sockets::bind_unix(path).map_err(fail)?;
+            paths.push(bound);
+            (socket, place.clone())
+        }
+    };
+    listening.push((scheme, bound));
+    take(Bound::Listener(socket, service)).map_err(fail)
 }
 
 /// A stream whose bytes wake the loop up and ask it for something.
@@ -179,29 +225,6 @@ fn bell(event_loop: &mut EventLoop<Site>, ring: Ring) -> io::Result<UnixStream> 
     bell.set_nonblocking(true)?;
     event_loop.add_bell(mio::net::UnixStream::from_std(bell), ring)?;
     Ok(ringer)
-}
-
-/// Raises the descriptor limit as far as it goes, and leaves some aside.
-fn connection_limit(asked: Option<usize>) -> usize {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current < limit.maximum {
-        let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
-        if setrlimit(Resource::Nofile, raised).is_ok() {
-            limit = getrlimit(Resource::Nofile);
-        }
-    }
-    let descriptors = limit.current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    let possible = (descriptors - limits::SPARE_DESCRIPTORS.min(descriptors / 4)).max(1);
-    match asked {
-        Some(asked) if asked > possible => {
-            log::warn!(
-                "--max-connections {asked} is more than the descriptor limit leaves, {possible} (ulimit -n)"
-            );
-            asked
-        }
-        Some(asked) => asked,
-        None => possible,
-    }
 }
 
 fn bind_error(scheme: &str, place: &Place, why: io::Error) -> StartError {

@@ -77,6 +77,16 @@ impl Datagrams {
     /// Receives what is there, up to a batch, in place of the batch before. Returns how many.
     /// Never waits: WouldBlock if there is none. Other errors are those of recvmmsg(2).
     pub fn receive(&mut self, socket: BorrowedFd) -> io::Result<usize> {
+        self.receive_with(socket, libc::MSG_DONTWAIT)
+    }
+
+    /// The same for a socket that blocks: waits for the first datagram, as long as SO_RCVTIMEO allows, and
+    /// takes what else is there. WouldBlock if the time is over.
+    pub fn receive_waiting(&mut self, socket: BorrowedFd) -> io::Result<usize> {
+        self.receive_with(socket, libc::MSG_WAITFORONE)
+    }
+
+    fn receive_with(&mut self, socket: BorrowedFd, flags: libc::c_int) -> io::Result<usize> {
         self.received = 0;
         self.answers.clear();
         self.answered = 0;
@@ -97,7 +107,7 @@ impl Datagrams {
         // `pieces`, all of which live and stay where they are until the call returns.
         let count = unsafe {
             let headers = headers.as_mut_ptr().cast();
-            libc::recvmmsg(socket.as_raw_fd(), headers, most, libc::MSG_DONTWAIT, ptr::null_mut())
+            libc::recvmmsg(socket.as_raw_fd(), headers, most, flags as _, ptr::null_mut())
         };
         self.received = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         for (header, sizes) in headers.iter().zip(&mut self.sizes).take(self.received) {

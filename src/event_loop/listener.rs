@@ -76,11 +76,13 @@ impl Listener {
                 self.ready = false;
                 Accepted::Nobody
             }
-            Err(error) if SHORTAGES.contains(&error) => Accepted::Exhausted(error.into()),
+            Err(error) if is_shortage(error) => Accepted::Exhausted(error.into()),
             Err(error) => Accepted::GaveUp(error.into()),
         }
     }
 }
 
-/// The errors of accept(2) that pass when something is given back.
-const SHORTAGES: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+/// Whether accepting failed for want of descriptors or memory, and not because of one connection.
+pub fn is_shortage(error: Errno) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&error)
+}

@@ -5,6 +5,7 @@
 //! come. Listeners and UDP sockets stand in the same queue as connections, so none of them can starve
 //! the others. Nothing here knows what the bytes mean.
 
+pub mod answers;
 pub mod clock;
 pub mod connection;
 pub mod door;

@@ -226,9 +226,13 @@ impl Http {
 
     pub(super) fn stop(&mut self, unread: bool) {
         self.stopping = true;
-        if matches!(self.state, State::Reading) && !self.begun {
+        if self.is_resting() {
             self.state = State::Ending(if unread { Ending::Shutdown } else { Ending::Close });
         }
+    }
+
+    pub(super) fn is_resting(&self) -> bool {
+        matches!(self.state, State::Reading) && !self.begun
     }
 
     pub(super) fn ending(&mut self) -> Option<&mut Ending> {

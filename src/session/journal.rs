@@ -102,8 +102,10 @@ impl Journal {
     /// So many bytes were sent.
     pub fn sent(&mut self, bytes: u64) {
         self.sent += bytes;
-        while let Some(reply) = self.replies.pop_front_if(|reply| reply.end <= self.sent) {
-            self.log(&reply);
+        while self.replies.front().is_some_and(|reply| reply.end <= self.sent) {
+            if let Some(reply) = self.replies.pop_front() {
+                self.log(&reply);
+            }
         }
     }
 

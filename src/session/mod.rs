@@ -170,6 +170,12 @@ impl Session {
         either!(self, s => s.stop(unread))
     }
 
+    /// Whether it waits for a request or message of which nothing has come, so that [`stop`](Self::stop)
+    /// would end it at once.
+    pub fn is_resting(&self) -> bool {
+        either!(self, s => s.is_resting())
+    }
+
     fn ending(&mut self) -> Option<&mut Ending> {
         either!(self, s => s.ending())
     }

@@ -199,6 +199,10 @@ impl Upper {
         }
     }
 
+    pub(super) fn is_resting(&self) -> bool {
+        matches!(self.state, State::Reading { .. })
+    }
+
     pub(super) fn ending(&mut self) -> Option<&mut Ending> {
         match &mut self.state {
             State::Ending(ending) => Some(ending),

@@ -56,7 +56,12 @@ impl Driven {
     }
 
     fn usual() -> Driven {
-        Driven::new(HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: false, upper: true })
+        Driven::new(HttpOptions {
+            keep_alive: Duration::from_secs(1),
+            close_on_error: false,
+            upper: true,
+            logged: false,
+        })
     }
 
     fn receive(&mut self, bytes: &[u8]) {
@@ -261,7 +266,8 @@ fn a_reply_that_is_not_taken_is_given_up() {
 
 #[test]
 fn errors_close_where_that_is_asked_for() {
-    let options = HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: true, upper: true };
+    let options =
+        HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: true, upper: true, logged: false };
     let mut driven = Driven::new(options);
     driven.receive((request("/small") + &request("/nope") + &request("/small")).as_bytes());
     assert_eq!(statuses(&driven.send_all(usize::MAX)), ["200", "404"]);
@@ -270,8 +276,12 @@ fn errors_close_where_that_is_asked_for() {
 
 #[test]
 fn without_keep_alive_each_reply_closes() {
-    let mut driven =
-        Driven::new(HttpOptions { keep_alive: Duration::ZERO, close_on_error: false, upper: true });
+    let mut driven = Driven::new(HttpOptions {
+        keep_alive: Duration::ZERO,
+        close_on_error: false,
+        upper: true,
+        logged: false,
+    });
     assert_eq!(driven.session.deadline(), Some(driven.now.instant + limits::HEAD_TIME));
     driven.receive(request("/small").as_bytes());
     assert!(driven.send_all(usize::MAX).contains("Connection: close"));
