@@ -1,7 +1,6 @@
 //! The program shoutd: reads the command line, binds, says where it listens, and runs the loop.
 #![forbid(unsafe_code)]
 
-use clap::Parser;
 use log::{error, warn};
 use shoutd::cli::Options;
 use shoutd::server::Server;
@@ -14,7 +13,7 @@ use std::time::Instant;
 fn main() -> ExitCode {
     let options = Options::parse();
     start_log(options.log.as_deref());
-    let config = options.into_config();
+    let config = options.config;
     if config.root.is_some() && config.http.is_empty() {
         warn!("--root is not used: no HTTP listener is named (--http ADDR)");
     }
