@@ -77,6 +77,13 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "autoindex",
+        variable: "SHOUTD_AUTOINDEX",
+        value: Value::Flag,
+        help: "List directories that have no index.html",
+        set: |options, text| values::yes_or_no(utf8(text)?).map(|value| options.config.autoindex = value),
+    },
+    Setting {
         name: "keep-alive",
         variable: "SHOUTD_KEEP_ALIVE",
         value: Value::Default("DURATION", "1s"),
@@ -174,6 +181,7 @@ impl Options {
             http: Vec::new(),
             http_options,
             root: None,
+            autoindex: false,
             access_log: None,
             max_connections: None,
             drain: Duration::ZERO,

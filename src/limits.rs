@@ -18,6 +18,19 @@ pub const TURN: usize = 128 * 1024;
 /// copying some thousand bytes. So a turn has at most 32 steps, however small they are.
 pub const STEP: usize = 4 * 1024;
 
+/// What making a piece of a long reply counts for, as if so many bytes were moved: two of them are a turn.
+pub const WORK: usize = TURN / 2;
+
+/// Bytes of names, and as many again to sort them, that a directory listing may hold: some 500,000 names.
+/// The rest is left out, and the listing says so.
+pub const LISTING: usize = 16 * 1024 * 1024;
+
+/// Listings held at once, each shared by all who ask for its directory. More are refused with 503.
+pub const LISTINGS: usize = 16;
+
+/// Rows of a listing made at once: each asks the file system for a size and a time, about 1 µs.
+pub const ROWS: usize = 128;
+
 /// Requests answered into one batch. Each may have to open a file; the rest has its turn later.
 pub const REQUESTS: usize = 32;
 

@@ -38,6 +38,8 @@ pub struct Config {
     pub http_options: HttpOptions,
     /// The directory that HTTP serves; the built-in site if `None`.
     pub root: Option<PathBuf>,
+    /// Whether a directory without an index is listed.
+    pub autoindex: bool,
     /// Where every response of HTTP is logged, if anywhere.
     pub access_log: Option<Destination>,
     /// Connections at once; if `None`, as many as the descriptor limit allows.
@@ -130,7 +132,9 @@ impl Config {
     /// Opens the site: the directory, or what is built in.
     pub fn open_site(&self, now: &Now) -> Result<Site, StartError> {
         match &self.root {
-            Some(root) => Site::in_directory(root, now).map_err(|error| root_error(root, error)),
+            Some(root) => {
+                Site::in_directory(root, self.autoindex, now).map_err(|error| root_error(root, error))
+            }
             None => Site::built_in(now).map_err(|error| internal("the built-in site", error)),
         }
     }

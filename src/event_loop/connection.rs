@@ -175,6 +175,10 @@ impl Connection {
                 self.session.file_sent(count as u64, now, site);
                 return Ok(Some(count));
             }
+            Need::Work => {
+                self.session.work(now, site);
+                return Ok(Some(limits::WORK));
+            }
             // Whoever has reset the connection isn't waited for.
             Need::WaitUntil(_) if self.latch.broken => {}
             Need::WaitUntil(_) => return Err(ErrorKind::WouldBlock.into()),

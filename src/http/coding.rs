@@ -1,5 +1,7 @@
 //! Content codings (RFC 9110 sections 8.4.1 and 12.5.3): which compressed form of a file to send.
 
+use super::accept::weight;
+
 /// A coding that a file may have beside it, already compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
@@ -75,35 +77,6 @@ pub fn choose(accept: &[u8], available: Codings) -> Option<Coding> {
         }
     }
     best.map(|(coding, _)| coding)
-}
-
-/// The weight of a coding in thousandths, if the list names it. A weight that can't be read counts as 0.
-fn weight(accept: &[u8], name: &str) -> Option<u32> {
-    let mut members = accept.split(|&byte| byte == b',');
-    members.find_map(|member| {
-        let mut parts = member.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-        if !parts.next()?.eq_ignore_ascii_case(name.as_bytes()) {
-            return None;
-        }
-        let weight = parts.find_map(|part| part.strip_prefix(b"q=").or(part.strip_prefix(b"Q=")));
-        Some(weight.map_or(1000, thousandths))
-    })
-}
-
-/// Reads `0.5` (RFC 9110 section 12.4.2): at most three decimals, at most 1.
-fn thousandths(text: &[u8]) -> u32 {
-    let (whole, decimals) = match text {
-        [b'0'] => return 0,
-        [b'1'] => return 1000,
-        [whole @ (b'0' | b'1'), b'.', decimals @ ..] if decimals.len() <= 3 => (*whole, decimals),
-        _ => return 0,
-    };
-    if !decimals.iter().all(u8::is_ascii_digit) {
-        return 0;
-    }
-    let digits = decimals.iter().chain(b"000").take(3);
-    let fraction = digits.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
-    (u32::from(whole - b'0') * 1000 + fraction).min(1000)
 }
 
 #[cfg(test)]

@@ -4,19 +4,22 @@
 //! nothing of the protocol. A reply is borrowed from the site: what fits is copied to the wire at once,
 //! and only a body too large for that is kept alive by its `Arc`.
 
+use crate::http::accept::Accepts;
 use crate::http::conditional::Validators;
 use crate::http::response::Status;
 use crate::http::target::Target;
 use crate::now::Now;
+use std::fmt;
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Something that can be asked for paths: a directory, the built-in site, a test's invention.
 pub trait Content {
-    /// The reply for a path, in a coding that the client accepts (`Accept-Encoding`). Never fails: what
-    /// can't be found or opened is a reply too.
-    fn find(&mut self, target: &Target, accept_encoding: &[u8], now: &Now) -> Reply<'_>;
+    /// The reply for a path, in a form that the client accepts. Never fails: what can't be found or opened
+    /// is a reply too.
+    fn find(&mut self, target: &Target, accepts: &Accepts, now: &Now) -> Reply<'_>;
 
     /// Whether there is a file or directory of that path.
     fn has(&mut self, target: &Target, now: &Now) -> bool;
@@ -39,7 +42,7 @@ pub struct Reply<'a> {
     /// The status of the response.
     pub status: Status,
     /// The field lines that describe the whole body, each with its CR LF: `Content-Type`, always first,
-    /// and `Content-Length`.
+    /// and `Content-Length` where that is known.
     pub described: &'a [u8],
     /// Further field lines, which hold for a part of it and without it as well: validators, `Location`.
     pub fields: &'a [u8],
@@ -52,6 +55,8 @@ pub struct Reply<'a> {
 /// The content of a reply, as its `Content-Length` field says it.
 #[derive(Debug)]
 pub enum Body<'a> {
+    /// Made as it is sent; nobody knows its length yet.
+    Pieces(Box<dyn Pieces>),
     /// In memory.
     Bytes(&'a Bytes),
     /// The first so many bytes of an open regular file.
@@ -59,12 +64,27 @@ pub enum Body<'a> {
 }
 
 impl Body<'_> {
-    /// Its length in bytes.
+    /// Its length in bytes; 0 where nobody knows it.
     pub fn length(&self) -> u64 {
         match self {
+            Body::Pieces(_) => 0,
             Body::Bytes(bytes) => bytes.as_ref().len() as u64,
             Body::File(_, length) => *length,
         }
+    }
+}
+
+/// Content that takes long to make, and is made a piece at a time while others have their turns.
+pub trait Pieces: Send {
+    /// Appends the next piece of at most `most` bytes, of which there are some thousands; or nothing, if all
+    /// that could be done in a fraction of a millisecond is not enough for one. Returns whether that was
+    /// not the end. After an error the rest is missing.
+    fn next(&mut self, most: usize, piece: &mut Vec<u8>) -> io::Result<bool>;
+}
+
+impl fmt::Debug for dyn Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Pieces")
     }
 }
 

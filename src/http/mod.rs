@@ -6,6 +6,7 @@
 //! answer's head. [`conditional`] and [`range`] decide how much of it the client needs, [`coding`] in
 //! which form. [`content`] is what a site has to be able to do.
 
+pub mod accept;
 pub mod chunked;
 pub mod coding;
 pub mod conditional;

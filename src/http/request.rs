@@ -5,6 +5,7 @@
 //! transfer coding, two lengths, no host or two. Line ends were checked in [`crate::http::head`];
 //! `httparse` itself refuses folded lines, space before a colon, and control bytes.
 
+use crate::http::accept::Accepts;
 use crate::http::conditional::Conditions;
 use crate::http::response::Status;
 use crate::limits;
@@ -27,8 +28,8 @@ pub struct Request<'a> {
     pub conditions: Conditions<'a>,
     /// The part of the file that it wants.
     pub range: Option<&'a [u8]>,
-    /// The codings that it accepts, `Accept-Encoding`; empty if it doesn't say.
-    pub accept_encoding: &'a [u8],
+    /// What it can read.
+    pub accepts: Accepts<'a>,
     /// Whether the client waits for a 100 (RFC 9110 section 10.1.1) before it sends the body.
     pub expects_continue: bool,
 }
@@ -80,12 +81,15 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
     let mut seen = Fields::default();
     let mut conditions = Conditions::default();
     let mut range = None;
-    let mut accept_encoding = &b""[..];
+    let mut accepts = Accepts::default();
     for field in parsed.headers.iter() {
         seen.note(field.name, field.value)?;
         conditions.note(field.name, field.value);
         if field.name.len() == 15 && field.name.eq_ignore_ascii_case("accept-encoding") {
-            accept_encoding = field.value;
+            accepts.encoding = field.value;
+        }
+        if field.name.len() == 6 && field.name.eq_ignore_ascii_case("accept") {
+            accepts.types = field.value;
         }
         if field.name.len() == 5 && field.name.eq_ignore_ascii_case("range") {
             // Two of them contradict each other; the whole file is always right.
@@ -107,7 +111,7 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
         body,
         conditions,
         range,
-        accept_encoding,
+        accepts,
         expects_continue: minor > 0 && seen.expects_continue,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::http::conditional::Outcome;
-use crate::http::content::{Body, Bytes, Content, Reply};
+use crate::http::content::{Body, Bytes, Content, Pieces, Reply};
 use crate::http::range::{self, Selection};
 use crate::http::request::{Framing, Method, Request};
 use crate::http::response::{self, Connection, Status};
@@ -41,6 +41,13 @@ pub enum Following {
         /// Where to stop.
         end: u64,
     },
+    /// What is still to be made.
+    Pieces {
+        /// What makes it.
+        source: Box<dyn Pieces>,
+        /// Whether each piece is a chunk; otherwise only the close ends it.
+        chunked: bool,
+    },
 }
 
 /// What was answered.
@@ -55,12 +62,13 @@ pub struct Answered {
 }
 
 impl Following {
-    /// How many bytes are still to be sent.
+    /// How many bytes are still to be sent, as far as that is known.
     pub fn left(&self) -> u64 {
         match self {
             Following::Nothing => 0,
             Following::Bytes { at, end, .. } => (end - at) as u64,
             Following::File { at, end, .. } => end - at,
+            Following::Pieces { .. } => 0,
         }
     }
 }
@@ -99,7 +107,7 @@ impl Exchange<'_> {
             return self.plain(Status::CONTENT_TOO_LARGE, "", now);
         }
         match Target::parse(request.target) {
-            Ok(target) => self.conditional(request, site.find(&target, request.accept_encoding, now), now),
+            Ok(target) => self.conditional(request, site.find(&target, &request.accepts, now), now),
             Err(Refused::Hidden) => self.reply(site.missing(now), now),
             Err(Refused::Malformed) => self.plain(Status::BAD_REQUEST, "", now),
         }
@@ -182,9 +190,19 @@ impl Exchange<'_> {
 
     /// Sends a reply with the bytes from `start` up to `end` of its body.
     fn part(self, reply: Reply, start: u64, end: u64, now: &Now) -> Option<Answered> {
-        let kept = self.keep_alive && !(self.close_on_error && reply.status.code >= 300);
+        let is_pieces = matches!(reply.body, Body::Pieces(_));
+        let chunked = is_pieces && self.minor > 0;
+        // Of a body of unknown length HTTP/1.0 knows only one end.
+        let kept =
+            self.keep_alive && !(self.close_on_error && reply.status.code >= 300) && (chunked || !is_pieces);
         let connection = Connection::after(kept, self.minor);
-        let fields = [reply.described, reply.fields];
+        let with_coding: Vec<u8>;
+        let fields = if chunked {
+            with_coding = [reply.fields, b"Transfer-Encoding: chunked\r\n"].concat();
+            [reply.described, &with_coding]
+        } else {
+            [reply.described, reply.fields]
+        };
         let before = self.output.len();
         let head = |output: &mut Buffer, body: usize| {
             response::put_head(output, reply.status, &now.date, fields, connection, body)
@@ -212,6 +230,13 @@ impl Exchange<'_> {
                 } else {
                     None
                 }
+            }
+            Body::Pieces(source) => {
+                if !head(self.output, 0) {
+                    return None;
+                }
+                *self.following = Following::Pieces { source, chunked };
+                answered(self.output, 0)
             }
             Body::File(file, _) => {
                 if !head(self.output, 0) {

@@ -6,6 +6,7 @@
 //! request is looked at when that body is out.
 
 mod noting;
+mod pieces;
 mod post;
 
 use super::ending::Ending;
@@ -128,6 +129,7 @@ impl Http {
             (State::Replying, Following::Nothing) => self.write_the_rest(),
             (State::Replying, _) if !self.output.is_empty() => Need::Write(Then::More),
             (State::Replying, Following::Bytes { .. }) => self.write_the_rest(),
+            (State::Replying, Following::Pieces { .. }) => Need::Work,
             (State::Replying, Following::File { .. }) => Need::SendFile { last: self.last },
         }
     }

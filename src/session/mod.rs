@@ -34,6 +34,9 @@ pub enum Need {
         /// Whether the FIN follows the file at once.
         last: bool,
     },
+    /// Time to make a piece of a long reply: [`Session::work`]. Nothing of it waits, and it takes a fraction
+    /// of a millisecond, so that others can have their turns in between.
+    Work,
     /// Nothing, until this time; then say [`Session::expired`].
     WaitUntil(Instant),
     /// Half-close, sending a FIN behind everything sent so far, then say [`Session::shut`].
@@ -144,6 +147,13 @@ impl Session {
     pub fn file_sent(&mut self, count: u64, now: &Now, site: &mut impl Content) {
         if let Session::Http(http) = self {
             http.file_sent(count, now, site);
+        }
+    }
+
+    /// Makes a piece of a reply; where the need is [`Need::Work`].
+    pub fn work(&mut self, now: &Now, site: &mut impl Content) {
+        if let Session::Http(http) = self {
+            http.work(now, site);
         }
     }
 

@@ -20,10 +20,6 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A file's change within this time before we read it leaves open whether we saw the end of it: clocks of
-/// file systems tick coarsely, and a second change may carry the same time.
-const UNSETTLED: Duration = Duration::from_secs(1);
-
 /// Entries by path.
 #[derive(Debug, Default)]
 pub struct Cache {
@@ -119,9 +115,7 @@ impl Entry {
             fields.extend_from_slice(b"Vary: Accept-Encoding\r\n");
         }
         let seconds = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let settled = stamp.is_none_or(|stamp| {
-            now.wall.duration_since(time_of(stamp.changed)).is_ok_and(|age| age > UNSETTLED)
-        });
+        let settled = stamp.is_none_or(|stamp| stamp.is_settled(now));
         Entry {
             path: Box::default(),
             described: entity_fields(&kind, length).into_bytes().into_boxed_slice(),

@@ -5,7 +5,8 @@
 //! what is measured and sent. Where the kernel is too old for that call, the path is walked one name at
 //! a time and symbolic links are refused, so containment never depends on the call being there.
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use crate::now::Now;
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -13,6 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// What a path with a slash at its end stands for.
 const INDEX: &[u8] = b"index.html";
@@ -99,6 +101,28 @@ impl Directory {
         Ok(Opened { file, stamp: Stamp::of(&metadata), name })
     }
 
+    /// Opens a directory to be read, by a resolved path that ends in a slash.
+    pub fn open_directory(&self, path: &[u8]) -> Result<(OwnedFd, Stamp), Miss> {
+        let name = path.strip_prefix(b"/").unwrap_or(path);
+        let name = if name.is_empty() { b"." } else { name };
+        let file = self.open_file(name).map_err(|error| Miss::of(&error.into()))?;
+        let metadata = file.metadata().map_err(|error| Miss::of(&error))?;
+        if metadata.is_dir() { Ok((file.into(), Stamp::of(&metadata))) } else { Err(Miss::Missing) }
+    }
+
+    /// What a resolved path leads to, through links: whether it is a directory, and its state. Missing if it
+    /// is neither directory nor file.
+    pub fn look_at(&self, path: &[u8]) -> Result<(bool, Stamp), Miss> {
+        let name = path.strip_prefix(b"/").unwrap_or(path);
+        let file = self.open_file(name).map_err(|error| Miss::of(&error.into()))?;
+        let metadata = file.metadata().map_err(|error| Miss::of(&error))?;
+        if metadata.is_dir() || metadata.is_file() {
+            Ok((metadata.is_dir(), Stamp::of(&metadata)))
+        } else {
+            Err(Miss::Missing)
+        }
+    }
+
     fn open_file(&self, name: &[u8]) -> Result<File, Errno> {
         if !self.by_kernel {
             return walk(&self.root, name).map(File::from);
@@ -141,6 +165,27 @@ impl Stamp {
     pub fn etag(&self, suffix: &str) -> String {
         let (seconds, nanoseconds) = self.modified;
         format!("\"{:x}-{seconds:x}-{nanoseconds:x}{suffix}\"", self.size)
+    }
+
+    /// The state of an entry of an opened directory, which is not a link; `None` if it is gone.
+    pub fn of_entry(directory: &OwnedFd, name: &[u8]) -> Option<Stamp> {
+        let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(Stamp {
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: (stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
+            changed: (stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
+            inode: (stat.st_dev, stat.st_ino),
+        })
+    }
+
+    /// Whether its last change was so long ago that another one would have another time: the clocks of file
+    /// systems tick coarsely.
+    pub fn is_settled(&self, now: &Now) -> bool {
+        const UNSETTLED: Duration = Duration::from_secs(1);
+        let (seconds, nanoseconds) = self.changed;
+        let Ok(seconds) = u64::try_from(seconds) else { return true };
+        let changed = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds.try_into().unwrap_or(0));
+        now.wall.duration_since(changed).is_ok_and(|age| age > UNSETTLED)
     }
 
     fn of(metadata: &Metadata) -> Stamp {

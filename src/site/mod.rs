@@ -7,18 +7,21 @@ pub mod cache;
 pub mod directory;
 pub mod embedded;
 pub mod headers;
+pub mod listing;
 pub mod pattern;
 pub mod redirects;
 pub mod rulebook;
 mod sidecars;
 
+use crate::http::accept::Accepts;
 use crate::http::coding::{self, Codings};
-use crate::http::content::{Body, Bytes, Content, Reply};
+use crate::http::content::{Body, Bytes, Content, Pieces, Reply};
 use crate::http::response::{self, Status};
 use crate::http::target::Target;
 use crate::now::Now;
 use cache::{Cache, Content as Held, Entry, Form};
 use directory::{Directory, Miss};
+use listing::Listings;
 use redirects::{Redirects, Ruling};
 use rulebook::Rulebook;
 use std::io;
@@ -33,9 +36,11 @@ const NOT_FOUND_PAGE: &[u8] = b"/404.html";
 #[derive(Debug)]
 pub struct Site {
     /// `None` for the built-in site, all of which is in the cache from the start.
-    directory: Option<Directory>,
+    directory: Option<Arc<Directory>>,
     rules: Rulebook,
     cache: Cache,
+    /// What is in directories without an index, if that may be seen.
+    listings: Option<Listings>,
     /// The last reply that was made rather than found.
     made_described: String,
     made_fields: String,
@@ -54,17 +59,27 @@ impl Site {
     }
 
     /// The files beneath `root`. Fails if that can't be opened or isn't a directory, or if one of its
-    /// rule files has a mistake.
-    pub fn in_directory(root: &Path, now: &Now) -> io::Result<Site> {
+    /// rule files has a mistake. With `autoindex` a directory without an index is listed.
+    pub fn in_directory(root: &Path, autoindex: bool, now: &Now) -> io::Result<Site> {
         let directory = Directory::open(root)?;
         let rules = Rulebook::load(&directory, now)?;
-        Ok(Site::new(Some(directory), rules))
+        let mut site = Site::new(Some(Arc::new(directory)), rules);
+        site.listings = autoindex.then(Listings::default);
+        Ok(site)
     }
 
-    fn new(directory: Option<Directory>, rules: Rulebook) -> Site {
+    fn new(directory: Option<Arc<Directory>>, rules: Rulebook) -> Site {
         let made_body = Bytes::Static(b"");
         let (made_described, made_fields) = (String::new(), String::new());
-        Site { directory, rules, cache: Cache::default(), made_described, made_fields, made_body }
+        Site {
+            directory,
+            rules,
+            cache: Cache::default(),
+            listings: None,
+            made_described,
+            made_fields,
+            made_body,
+        }
     }
 
     /// The cache entry for a path, as fresh as [`limits::FRESH`](crate::limits::FRESH) says.
@@ -177,13 +192,49 @@ impl Site {
         }
     }
 
+    /// The listing of a directory that has no index; missing if there are none, or no such directory.
+    fn list(&mut self, path: &[u8], accepts: &Accepts, now: &Now) -> Result<Box<dyn Pieces>, Miss> {
+        match (&mut self.listings, &self.directory) {
+            (Some(listings), Some(directory)) if path.ends_with(b"/") => {
+                listings.find(directory, path, accepts.prefers_json(), now)
+            }
+            _ => Err(Miss::Missing),
+        }
+    }
+
+    fn listed(&mut self, path: &[u8], pieces: Box<dyn Pieces>, accepts: &Accepts) -> Reply<'_> {
+        let kind = if accepts.prefers_json() { "application/json" } else { "text/html; charset=utf-8" };
+        self.made_described = format!("Content-Type: {kind}\r\n");
+        // The names are others' words, so nothing of the page may run.
+        self.made_fields = "Vary: Accept\r\nX-Content-Type-Options: nosniff\r\n\
+            Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n"
+            .to_owned();
+        let headers = self.rules.headers.for_path(path);
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Cache-Control")) {
+            self.made_fields += "Cache-Control: no-cache\r\n";
+        }
+        for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Content-Type")) {
+            self.made_fields += &format!("{name}: {value}\r\n");
+        }
+        let (described, fields) = (self.made_described.as_bytes(), self.made_fields.as_bytes());
+        Reply { status: Status::OK, described, fields, validators: None, body: Body::Pieces(pieces) }
+    }
+
+    fn failed(&mut self, miss: Miss) -> Reply<'_> {
+        match miss {
+            Miss::Forbidden => self.made(Status::FORBIDDEN, ""),
+            Miss::Unavailable => self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n"),
+            _ => self.made(Status::INTERNAL_SERVER_ERROR, ""),
+        }
+    }
+
     fn redirect(&mut self, status: Status, location: &str) -> Reply<'_> {
         self.made(status, &format!("Location: {location}\r\n"))
     }
 }
 
 impl Content for Site {
-    fn find(&mut self, target: &Target, accept_encoding: &[u8], now: &Now) -> Reply<'_> {
+    fn find(&mut self, target: &Target, accepts: &Accepts, now: &Now) -> Reply<'_> {
         if let Some(directory) = &self.directory
             && self.rules.refresh(directory, now)
         {
@@ -194,18 +245,20 @@ impl Content for Site {
             return self.missing(now);
         }
         if let Some(ruling) = self.rules.redirects.find(target, true) {
-            return self.rule(ruling, accept_encoding, now);
+            return self.rule(ruling, accepts.encoding, now);
         }
         match self.look_up(&target.path, now) {
-            Ok(place) => self.best(place, &target.path, Status::OK, accept_encoding, now),
+            Ok(place) => self.best(place, &target.path, Status::OK, accepts.encoding, now),
             Err(Miss::Directory) => self.redirect(Status::MOVED_PERMANENTLY, &target.location_of_directory()),
-            Err(Miss::Missing) => match self.rules.redirects.find(target, false) {
-                Some(ruling) => self.rule(ruling, accept_encoding, now),
-                None => self.missing(now),
+            Err(Miss::Missing) => match self.list(&target.path, accepts, now) {
+                Ok(pieces) => self.listed(&target.path, pieces, accepts),
+                Err(Miss::Missing) => match self.rules.redirects.find(target, false) {
+                    Some(ruling) => self.rule(ruling, accepts.encoding, now),
+                    None => self.missing(now),
+                },
+                Err(miss) => self.failed(miss),
             },
-            Err(Miss::Forbidden) => self.made(Status::FORBIDDEN, ""),
-            Err(Miss::Unavailable) => self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n"),
-            Err(Miss::Failed) => self.made(Status::INTERNAL_SERVER_ERROR, ""),
+            Err(miss) => self.failed(miss),
         }
     }
 

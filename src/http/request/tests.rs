@@ -21,7 +21,7 @@ fn a_plain_request() {
         body: Framing::Length(0),
         conditions: Conditions::default(),
         range: None,
-        accept_encoding: b"",
+        accepts: Accepts { types: b"*/*", ..Accepts::default() },
         expects_continue: false,
     };
     assert_eq!(request, Ok(expected));

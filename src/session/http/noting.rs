@@ -3,6 +3,7 @@
 use super::Http;
 use crate::http::response::Status;
 use crate::now::Now;
+use crate::session::exchange::Following;
 use crate::session::journal::Asked;
 
 impl Http {
@@ -21,7 +22,9 @@ impl Http {
             journal.begin(asked.unwrap_or_default(), now.date, before as u64);
         }
         journal.has_head(head as u64);
-        self.note_end(status);
+        if !matches!(self.following, Following::Pieces { .. }) {
+            self.note_end(status);
+        }
     }
 
     /// A reply begins whose length will be known when it ends.

@@ -1,6 +1,7 @@
 //! The HTTP session, driven by hand: any site, a socket of any size, and any time.
 
 use super::*;
+use crate::http::accept::Accepts;
 use crate::http::content::{Body, Bytes, Reply};
 use crate::http::target::Target;
 use std::time::SystemTime;
@@ -16,7 +17,7 @@ const LARGE: usize = limits::BUFFER + 1000;
 const FILE: u64 = 1_000_000;
 
 impl Content for Invented {
-    fn find(&mut self, target: &Target, _accept_encoding: &[u8], now: &Now) -> Reply<'_> {
+    fn find(&mut self, target: &Target, _accepts: &Accepts, now: &Now) -> Reply<'_> {
         let found =
             |described, body| Reply { status: Status::OK, described, fields: b"", validators: None, body };
         match &*target.path {
