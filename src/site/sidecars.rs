@@ -34,5 +34,30 @@ pub fn key(path: &[u8], coding: Coding) -> Vec<u8> {
 
 fn find(directory: &Directory, plain: &Opened, coding: Coding) -> Option<Opened> {
     let path = [b"/", plain.name.as_slice(), coding.suffix().as_bytes()].concat();
-    directory.find(&path).ok().filter(|sidecar| sidecar.stamp.modified >= plain.stamp.modified)
+    directory.find(&path).ok().filter(|sidecar| !is_older(sidecar.stamp.modified, plain.stamp.modified))
+}
+
+/// Whether a file's time is before another's. Some compressors (brotli) give their output the time of their
+/// input in whole seconds, and that one is taken for what it was.
+fn is_older((seconds, nanoseconds): (i64, i64), other: (i64, i64)) -> bool {
+    if nanoseconds == 0 { seconds < other.0 } else { (seconds, nanoseconds) < other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_are_compared_as_such() {
+        for (sidecar, plain, older) in [
+            ((5, 1), (5, 1), false),
+            ((5, 1), (5, 2), true),
+            ((5, 2), (5, 1), false),
+            ((5, 0), (5, 999_999_999), false),
+            ((4, 0), (5, 0), true),
+            ((4, 999_999_999), (5, 0), true),
+        ] {
+            assert_eq!(is_older(sidecar, plain), older, "{sidecar:?} {plain:?}");
+        }
+    }
 }
