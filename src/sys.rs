@@ -352,3 +352,20 @@ pub fn tcp_info(socket: BorrowedFd) -> io::Result<TcpInfo> {
         peer_has_closed: raw.bytes[0] == CLOSE_WAIT,
     })
 }
+
+/// How many packets a packet socket has had no room for since it was last asked (packet(7),
+/// PACKET_STATISTICS). Fails where it isn't a packet socket.
+pub fn packets_dropped(socket: BorrowedFd) -> io::Result<u32> {
+    /// The kernel's `struct tpacket_stats`: packets seen, and packets dropped.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Statistics([libc::c_uint; 2]);
+    let mut statistics = Statistics::default();
+    let mut length = mem::size_of::<Statistics>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to it, and both numbers may have any value.
+    let result = unsafe {
+        let value = ptr::from_mut(&mut statistics).cast();
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, value, &mut length)
+    };
+    if result == 0 { Ok(statistics.0[1]) } else { Err(io::Error::last_os_error()) }
+}

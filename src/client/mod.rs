@@ -14,3 +14,4 @@ pub mod resolve;
 pub mod tcp;
 pub mod trouble;
 pub mod udp;
+pub mod wire;

@@ -1,0 +1,234 @@
+//! What is to be said of TCP segments. The teller follows one conversation and remembers of it what makes
+//! the next segment mean what it means.
+
+use super::{http, quoted};
+use crate::client::report::seconds;
+use crate::client::wire::conversation::{Conversation, Seen, is_uppercase_of};
+use crate::client::wire::packet::{Packet, Segment};
+use crate::client::wire::stream::View;
+use std::time::Duration;
+
+/// What has happened so far.
+pub(super) struct Teller {
+    http: bool,
+    server_port: u16,
+    begun: bool,
+    from_start: bool,
+    asked: Option<Duration>,
+    agreed: bool,
+    /// Whether the client, and the server, have sent a FIN.
+    finished: [bool; 2],
+    /// The client's last data, as a place in the list of packets.
+    last_words: Option<usize>,
+    /// When the client sent the request that is being answered.
+    request: Option<Duration>,
+}
+
+impl Teller {
+    pub(super) fn new(conversation: &Conversation) -> Teller {
+        Teller {
+            http: conversation.http,
+            server_port: conversation.server.port(),
+            begun: false,
+            from_start: conversation.from_start,
+            asked: None,
+            agreed: false,
+            finished: [false; 2],
+            last_words: None,
+            request: None,
+        }
+    }
+
+    /// A phrase for the next segment of the conversation.
+    pub(super) fn tell(
+        &mut self,
+        packet: &Packet,
+        segment: &Segment,
+        seen: &Seen,
+        packets: &[Packet],
+        place: usize,
+    ) -> String {
+        let fallback = View::default();
+        let view = seen.tcp.as_ref().unwrap_or(&fallback);
+        let side = if seen.from_client { Side::Client } else { Side::Server };
+        let mut text = if segment.rst {
+            self.reset(view, side)
+        } else if segment.syn {
+            self.beginning(packet, segment, view, side)
+        } else if view.keep_alive {
+            format!("keep-alive: is {} still there?", side.other().name())
+        } else if packet.length > 0 {
+            self.data(packet, view, side, packets)
+        } else if segment.fin {
+            self.end(view, side)
+        } else if segment.ack {
+            self.acknowledgement(segment, view, side)
+        } else {
+            "no flags: no TCP sends this".to_owned()
+        };
+        if packet.length > 0 && segment.fin {
+            text += &format!("; the FIN rides with it: {}", self.closes(view, side));
+        }
+        if view.zero_window && !view.keep_alive {
+            text += &format!("; {} has no room left: window 0", side.name());
+        }
+        if !self.begun && !self.from_start && !segment.syn {
+            text = format!("(begun before the capture) {text}");
+        }
+        self.begun = true;
+        if packet.length > 0 && seen.from_client && !view.again {
+            self.last_words = Some(place);
+            if http::request(packet).is_some() {
+                self.request = Some(packet.time);
+            }
+        }
+        if segment.fin {
+            self.finished[side as usize] = true;
+        }
+        text
+    }
+
+    fn beginning(&mut self, packet: &Packet, segment: &Segment, view: &View, side: Side) -> String {
+        if segment.ack {
+            self.agreed = true;
+            return if view.again {
+                format!("SYN ACK again: {} heard nothing of the first", side.name())
+            } else {
+                format!("SYN ACK: {} agrees", side.name())
+            };
+        }
+        let asked = *self.asked.get_or_insert(packet.time);
+        if view.again {
+            return format!("SYN again after {}: no answer came", seconds(packet.time.saturating_sub(asked)));
+        }
+        format!("SYN: {} asks for a connection", side.name())
+    }
+
+    fn reset(&self, view: &View, side: Side) -> String {
+        if side == Side::Server && self.asked.is_some() && !self.agreed {
+            return format!("RST: refused at once, nothing listens on port {}", self.server_port);
+        }
+        if self.finished[side as usize] {
+            return format!("RST: {} has closed already, nobody reads this any more", side.name());
+        }
+        if view.unheard && !self.from_start && !self.begun {
+            return "RST: the connection is over".to_owned();
+        }
+        format!("RST: {} gives up at once; what is unread or unsent is lost", side.name())
+    }
+
+    fn data(&self, packet: &Packet, view: &View, side: Side, packets: &[Packet]) -> String {
+        if view.again {
+            return format!("sent again: {} bytes that were sent before", packet.length);
+        }
+        let mut text = self.content(packet, side, packets);
+        if view.probes_window {
+            text = format!("tries one byte on the closed window: {text}");
+        }
+        if view.fills_gap {
+            text = format!("fills the gap, late or sent again: {text}");
+        }
+        if view.gap > 0 {
+            text += &format!("; {} bytes before it are missing here", view.gap);
+        }
+        if view.fills_window {
+            text += &format!("; {}'s window is full now", side.other().name());
+        }
+        if self.finished[side.other() as usize] && !self.finished[side as usize] {
+            text += &format!("; {} has closed its half and still reads", side.other().name());
+        }
+        text
+    }
+
+    fn content(&self, packet: &Packet, side: Side, packets: &[Packet]) -> String {
+        if side == Side::Client {
+            let more = if self.http { "more of the request: " } else { "data: " };
+            return http::request(packet).unwrap_or_else(|| format!("{more}{}", quoted(packet)));
+        }
+        let since = self.request.map(|request| packet.time.saturating_sub(request));
+        if let Some(response) = http::response(packet, since) {
+            return response;
+        }
+        let capitals = self.last_words.is_some_and(|place| is_uppercase_of(packet, &packets[place]));
+        let what = match (self.http, capitals) {
+            (true, _) => "more of the response",
+            (_, true) => "the reply, in capitals",
+            _ => "data",
+        };
+        format!("{what}: {}", quoted(packet))
+    }
+
+    fn end(&self, view: &View, side: Side) -> String {
+        if view.again {
+            "FIN again: no ACK of it came".to_owned()
+        } else {
+            format!("FIN: {}", self.closes(view, side))
+        }
+    }
+
+    fn closes(&self, view: &View, side: Side) -> String {
+        let order = if view.closes_first { "first" } else { "too" };
+        format!("{} closes {order}", side.name())
+    }
+
+    fn acknowledgement(&self, segment: &Segment, view: &View, side: Side) -> String {
+        let other = side.other().name();
+        let number = view.ack.unwrap_or_default();
+        if view.completes_handshake {
+            return "ACK: the handshake is complete".to_owned();
+        }
+        if view.acks_fin {
+            return if self.finished[side as usize] {
+                "ACK of the FIN: the connection is over".to_owned()
+            } else {
+                format!("ACK of the FIN: {} may still send", side.name())
+            };
+        }
+        if view.answers_keep_alive {
+            return format!("ACK: {} is still there", side.name());
+        }
+        if let Some((from, to)) = segment.sack.filter(|_| view.duplicate_ack > 0) {
+            let size = to.wrapping_sub(from);
+            return format!(
+                "duplicate ACK {}: byte {number} is missing, {size} bytes after it came",
+                view.duplicate_ack
+            );
+        }
+        if view.duplicate_ack > 0 {
+            return format!("duplicate ACK {}: still waits for byte {number}", view.duplicate_ack);
+        }
+        if view.window_update {
+            return format!("window update: room for {} bytes now", view.window);
+        }
+        if let Some(waited) = view.delayed {
+            return format!("delayed ACK, {} after the data: no reply to ride with", seconds(waited));
+        }
+        if view.newly_acked > 0 {
+            return format!("ACK: {} has all up to byte {}", side.name(), number - 1);
+        }
+        format!("ACK: nothing new for {other}")
+    }
+}
+
+/// Who sent a segment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Side::Client => "the client",
+            Side::Server => "the server",
+        }
+    }
+
+    fn other(self) -> Side {
+        match self {
+            Side::Client => Side::Server,
+            Side::Server => Side::Client,
+        }
+    }
+}
