@@ -4,7 +4,7 @@
 use clap::Parser;
 use shoutd::client::options::{Command, Options};
 use shoutd::client::trouble::say;
-use shoutd::client::{http, tcp, udp};
+use shoutd::client::{http, tcp, udp, wire};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Command::Tcp(options) => tcp::run(options),
         Command::Udp(options) => udp::run(options),
         Command::Http(options) => http::run(options),
+        Command::Explain(options) => wire::explain::run(options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 use super::report::Reporter;
 use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
@@ -23,6 +24,8 @@ pub enum Command {
     Udp(Udp),
     /// GET URLs in order, on one connection where the server lets us
     Http(Http),
+    /// Explain the packets of a capture file: a table, a ladder, and a few words on each
+    Explain(Explain),
 }
 
 /// Where to.
@@ -141,6 +144,28 @@ pub struct Http {
     /// How to tell what it was like.
     #[command(flatten)]
     pub telling: Telling,
+}
+
+/// `shout explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A pcap or pcapng file, as tcpdump and Wireshark write it (- is standard input)
+    pub file: PathBuf,
+    /// Only the tables
+    #[arg(long)]
+    pub table: bool,
+    /// Only the ladders
+    #[arg(long)]
+    pub ladder: bool,
+    /// As Markdown, for a report
+    #[arg(long)]
+    pub markdown: bool,
+    /// As a line of JSON
+    #[arg(long, conflicts_with_all = ["markdown", "table", "ladder"])]
+    pub json: bool,
+    /// Leave nothing out of long conversations, or of many
+    #[arg(long)]
+    pub all: bool,
 }
 
 fn field(text: &str) -> Result<(String, String), String> {

@@ -185,7 +185,7 @@ impl Conversation {
             match &packet.kind {
                 Kind::Tcp(segment) => {
                     let view = stream.follow(segment, packet.length, from_client, packet.time);
-                    if view.again || view.keep_alive {
+                    if view.again || view.keep_alive || view.probes_window {
                         fresh = 0;
                     }
                     if (segment.fin || segment.rst) && self.ended.is_none() {

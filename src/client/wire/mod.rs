@@ -1,19 +1,24 @@
 //! Packets: seen on the wire, read from a file, understood, and shown.
 //!
 //! [`namespace`] makes a network of our own, where [`capture`] may see every packet without root;
-//! A [`packet`] is its headers, read;
+//! [`reader`] takes them from a file instead, and [`pcapng`] writes one. A [`packet`] is its headers, read;
 //! [`conversation`] tells who talks to whom and what each packet is in that, and [`words`] says so.
-//! [`table`] and [`ladder`] show it.
+//! [`table`], [`ladder`], [`markdown`] and [`json`] show it, and [`explain`] does all of that for a file.
 //! Nothing here knows of experiments.
 
 pub mod capture;
 pub mod conversation;
 mod dissect;
+pub mod explain;
+pub mod json;
 pub mod ladder;
+mod layers;
+pub mod markdown;
 pub mod namespace;
 pub mod packet;
 pub mod pcapng;
 pub mod printable;
+pub mod reader;
 pub mod row;
 pub mod stream;
 pub mod style;

@@ -39,11 +39,12 @@ pub struct View {
     pub gap: i64,
     /// The how-manieth acknowledgement it is that says nothing new while something is missing; 0 if it is none.
     pub duplicate_ack: u32,
-    /// Whether it has a byte that the other side has acknowledged, or none, to see if that is still there.
+    /// Whether it repeats a byte that the other side has acknowledged, or has none, only to be answered
+    /// (RFC 9293 section 3.8.4).
     pub keep_alive: bool,
-    /// Whether it answers that.
-    pub answers_keep_alive: bool,
-    /// Whether it tries a byte on a window of zero.
+    /// Whether it answers that, or a probe of its window.
+    pub answers_probe: bool,
+    /// Whether it only asks if a window of zero has opened again (RFC 9293 section 3.8.6.1).
     pub probes_window: bool,
     /// Whether its sender has no room left.
     pub zero_window: bool,
@@ -73,8 +74,11 @@ struct Side {
     window: Option<u64>,
     duplicate_acks: u32,
     probed: bool,
-    /// When the data came that the other side has not acknowledged yet.
+    /// When that came which the other side has not acknowledged yet.
     waiting_since: Option<Duration>,
+    /// The least time that this side took to acknowledge something. Where we listen near the other side, it
+    /// is the round trip.
+    latency: Option<Duration>,
     gaps: Vec<(i64, i64)>,
 }
 
@@ -114,7 +118,7 @@ impl Stream {
             view.closes_first = !view.again && own.fin.is_none() && other.fin.is_none();
             own.fin.get_or_insert(view.seq + length as i64);
         }
-        if length > 0 && !view.again {
+        if segment.span(length) > 0 && !view.again {
             own.waiting_since.get_or_insert(time);
         }
         view
@@ -161,14 +165,19 @@ fn acknowledge(
         view.completes_handshake = other.acked == 0 && ack == 1 && bare && own.next == 1;
         view.acks_fin = other.fin.is_some_and(|fin| ack > fin && other.acked <= fin);
         let waited = other.waiting_since.map(|since| time.saturating_sub(since));
-        view.delayed = waited.filter(|waited| bare && *waited >= HELD_BACK && !view.acks_fin);
+        let usual = own.latency.map(|latency| latency + HELD_BACK);
+        view.delayed = waited.filter(|waited| {
+            let ordinary = bare && !view.acks_fin && !view.completes_handshake;
+            ordinary && usual.is_some_and(|usual| *waited >= usual)
+        });
+        own.latency = own.latency.into_iter().chain(waited).min();
         other.acked = ack;
         other.waiting_since = (ack < other.next).then_some(time);
         own.duplicate_acks = 0;
     } else if bare && ack == other.acked {
         let same_window = old_window == Some(view.window);
         if other.probed {
-            view.answers_keep_alive = true;
+            view.answers_probe = true;
         } else if !same_window && old_window.is_some_and(|old| view.window > old) {
             view.window_update = true;
         } else if same_window && ack < other.next {
@@ -185,9 +194,11 @@ fn place(view: &mut View, own: &mut Side, other: &Side, segment: &Segment, lengt
     if segment.rst || (end == view.seq && view.seq >= own.next) {
         return;
     }
-    let small = length <= 1 && !segment.syn && !segment.fin;
-    if small && view.seq == own.next - 1 && view.seq < own.acked && own.fin.is_none() && own.next > 1 {
-        view.keep_alive = true;
+    // A probe has the number before the first that isn't acknowledged, so that it must be answered.
+    let small = length <= 1 && segment.ack && !segment.syn && !segment.fin;
+    if small && own.acked > 0 && view.seq == own.acked - 1 && own.fin.is_none() {
+        view.probes_window = other.window == Some(0);
+        view.keep_alive = !view.probes_window;
         own.probed = true;
         return;
     }
@@ -202,7 +213,6 @@ fn place(view: &mut View, own: &mut Side, other: &Side, segment: &Segment, lengt
         own.next = end;
         let window = other.window.filter(|_| other.scale.is_some() || other.unscaled);
         let taken = end - own.acked;
-        view.probes_window = length == 1 && window == Some(0);
         view.fills_window = length > 1 && window.is_some_and(|window| window > 0 && taken >= window as i64);
     } else if end > view.seq {
         let gap = own.gaps.iter().position(|(from, to)| view.seq < *to && end > *from);

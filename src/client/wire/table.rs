@@ -6,11 +6,11 @@ use super::row::Row;
 use super::style::{Role, Style, wrap};
 use super::words::{count, heading};
 
-/// Columns before the words.
-const BEFORE_WORDS: usize = 65;
-
 /// Fewer columns than that don't help the words: they go on a line of their own then.
-const FEWEST: usize = 24;
+const FEWEST: usize = 26;
+
+/// The columns before the words; all but the third and fourth are numbers, to the right.
+const TITLES: [&str; 7] = ["no.", "time", "who", "flags", "seq", "ack", "bytes"];
 
 /// A table for each conversation, under a heading.
 pub fn render(packets: &[Packet], conversations: &Conversations, words: &[String], style: &Style) -> String {
@@ -39,21 +39,30 @@ pub fn one(
     words: &[String],
     style: &Style,
 ) -> String {
-    let titles = format!(
-        "{:>5} {:>12}  {:<5}  {:<12} {:>10} {:>10} {:>6}  what it is",
-        "no.", "time", "who", "flags", "seq", "ack", "bytes"
-    );
-    let mut text = style.paint(Role::Faint, &titles) + "\n";
     let (from, to) = style.left_out(conversation.packets.len());
-    for (index, &place) in conversation.packets.iter().enumerate() {
-        if index == from && from < to {
-            let left_out = &conversation.packets[from..to];
-            text += &style.paint(Role::Faint, &format!("      {}", gap(left_out, packets)));
+    let shown = |index: &usize| *index < from || *index >= to;
+    let places = &conversation.packets;
+    let rows: Vec<(usize, Row)> = (0..places.len())
+        .filter(shown)
+        .map(|index| (index, places[index]))
+        .map(|(index, place)| (index, Row::of(&packets[place], &conversations.seen[place], &words[place])))
+        .collect();
+    let cells: Vec<[String; 7]> = rows.iter().map(|(_, row)| cells(row)).collect();
+    let mut widths = TITLES.map(str::len);
+    for cells in &cells {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+
+    let titles = format!("{}  what it is", line(&TITLES.map(str::to_owned), &widths, None, style));
+    let mut text = style.paint(Role::Faint, &titles) + "\n";
+    for ((index, row), cells) in rows.iter().zip(&cells) {
+        if *index == to && from < to {
+            text += &style.paint(Role::Faint, &format!("      {}", gap(&places[from..to], packets)));
             text.push('\n');
         }
-        if index < from || index >= to {
-            text += &row(&Row::of(&packets[place], &conversations.seen[place], &words[place]), style);
-        }
+        text += &beside(line(cells, &widths, Some(role_of(row)), style), &widths, row.words, style);
     }
     text
 }
@@ -64,30 +73,45 @@ pub fn gap(places: &[usize], packets: &[Packet]) -> String {
     format!("… {} with {bytes} bytes (--all shows them) …", count(places.len(), "more packet"))
 }
 
-fn row(row: &Row, style: &Style) -> String {
+fn cells(row: &Row) -> [String; 7] {
     let number = |number: Option<i64>| number.map_or(String::new(), |number| number.to_string());
-    let role = role_of(row);
-    let left = format!(
-        "{:>5} {:>12}  {}  {} {:>10} {:>10} {:>6}  ",
-        row.number,
+    [
+        row.number.to_string(),
         row.seconds(),
-        style.paint(role, row.direction()),
-        style.paint(role, &format!("{:<12}", row.flags)),
+        row.direction().to_owned(),
+        row.flags.clone(),
         number(row.seq),
         number(row.ack),
-        row.length
-    );
-    let beside = style.width.saturating_sub(BEFORE_WORDS);
-    let indent = if beside < FEWEST { 20 } else { BEFORE_WORDS };
-    let lines = wrap(row.words, style.width.saturating_sub(indent));
-    let mut text = left;
-    if beside < FEWEST {
-        text.truncate(text.trim_end().len());
-        text += &format!("\n{:indent$}", "");
+        row.length.to_string(),
+    ]
+}
+
+/// The columns before the words, in the colours of a role if there is one.
+fn line(cells: &[String; 7], widths: &[usize; 7], role: Option<Role>, style: &Style) -> String {
+    let mut text = String::new();
+    for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+        if column > 0 {
+            text += "  ";
+        }
+        text += &match (column, role) {
+            (2 | 3, Some(role)) => style.paint(role, &format!("{cell:<width$}")),
+            (2 | 3, None) => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        };
     }
-    text += &lines.join(&format!("\n{:indent$}", ""));
-    text.push('\n');
     text
+}
+
+/// The words beside the other columns, or below where there is too little room.
+fn beside(mut left: String, widths: &[usize; 7], words: &str, style: &Style) -> String {
+    let used = widths.iter().sum::<usize>() + 2 * widths.len();
+    let narrow = style.width < used + FEWEST;
+    let indent = if narrow { widths[0] + 4 } else { used };
+    let lines = wrap(words, style.width.saturating_sub(indent));
+    left += &if narrow { format!("\n{:indent$}", "") } else { "  ".to_owned() };
+    left += &lines.join(&format!("\n{:indent$}", ""));
+    left.push('\n');
+    left
 }
 
 /// What colours a row.

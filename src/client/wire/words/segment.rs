@@ -57,6 +57,8 @@ impl Teller {
             self.beginning(packet, segment, view, side)
         } else if view.keep_alive {
             format!("keep-alive: is {} still there?", side.other().name())
+        } else if view.probes_window {
+            format!("window probe: has {} room again?", side.other().name())
         } else if packet.length > 0 {
             self.data(packet, view, side, packets)
         } else if segment.fin {
@@ -69,7 +71,7 @@ impl Teller {
         if packet.length > 0 && segment.fin {
             text += &format!("; the FIN rides with it: {}", self.closes(view, side));
         }
-        if view.zero_window && !view.keep_alive {
+        if view.zero_window {
             text += &format!("; {} has no room left: window 0", side.name());
         }
         if !self.begun && !self.from_start && !segment.syn {
@@ -122,9 +124,6 @@ impl Teller {
             return format!("sent again: {} bytes that were sent before", packet.length);
         }
         let mut text = self.content(packet, side, packets);
-        if view.probes_window {
-            text = format!("tries one byte on the closed window: {text}");
-        }
         if view.fills_gap {
             text = format!("fills the gap, late or sent again: {text}");
         }
@@ -184,8 +183,8 @@ impl Teller {
                 format!("ACK of the FIN: {} may still send", side.name())
             };
         }
-        if view.answers_keep_alive {
-            return format!("ACK: {} is still there", side.name());
+        if view.answers_probe {
+            return format!("ACK: {} answers", side.name());
         }
         if let Some((from, to)) = segment.sack.filter(|_| view.duplicate_ack > 0) {
             let size = to.wrapping_sub(from);
