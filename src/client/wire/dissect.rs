@@ -9,6 +9,9 @@ use etherparse::{
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+/// The length of a TCP header without options (RFC 9293 section 3.1).
+const TCP_HEADER: usize = 20;
+
 /// The length of a UDP header (RFC 768).
 const UDP_HEADER: usize = 8;
 
@@ -20,9 +23,10 @@ impl Packet {
         let (source, destination) = (ip.source_addr(), ip.destination_addr());
         let crossed = length_of(&ip).unwrap_or(crossed).max(frame.len().min(crossed));
         let packet = |kind, ports: (u16, u16), header: usize| {
-            let payload = ip.payload();
-            let start = (offset(frame, payload.payload) + header).min(frame.len());
-            let end = (offset(frame, payload.payload) + payload.payload.len()).max(start);
+            let payload = ip.payload().payload;
+            let headers = offset(frame, payload) + header;
+            let start = headers.min(frame.len());
+            let end = (offset(frame, payload) + payload.len()).max(start);
             let whole = length_of(&ip).unwrap_or(crossed);
             Packet {
                 number,
@@ -30,7 +34,7 @@ impl Packet {
                 source: SocketAddr::new(source, ports.0),
                 destination: SocketAddr::new(destination, ports.1),
                 kind,
-                length: whole.saturating_sub(start).max(end - start),
+                length: whole.saturating_sub(headers).max(end - start),
                 frame: frame.to_vec(),
                 frame_length: crossed,
                 payload: (start, end),
@@ -57,7 +61,15 @@ impl Packet {
             _ => {
                 let protocol = ip.payload_ip_number();
                 let known = [IpNumber::TCP, IpNumber::UDP, IpNumber::ICMP, IpNumber::IPV6_ICMP];
-                packet(if known.contains(&protocol) { Kind::Cut } else { Kind::Other(protocol.0) }, (0, 0), 0)
+                let mended = (protocol == IpNumber::TCP).then(|| mended(ip.payload().payload)).flatten();
+                match mended.as_deref().and_then(|header| TcpSlice::from_slice(header).ok()) {
+                    Some(tcp) => {
+                        let ports = (tcp.source_port(), tcp.destination_port());
+                        packet(Kind::Tcp(segment(&tcp)), ports, tcp.header_slice().len())
+                    }
+                    None if known.contains(&protocol) => packet(Kind::Cut, (0, 0), 0),
+                    None => packet(Kind::Other(protocol.0), (0, 0), 0),
+                }
             }
         })
     }
@@ -69,6 +81,15 @@ impl Packet {
             self.payload.1 = self.payload.1.min(self.payload.0 + length);
         }
     }
+}
+
+/// A TCP header that was cut among its options, with zeros for the rest of them: those end a list of options.
+/// `None` if what must be there of a header is not.
+fn mended(header: &[u8]) -> Option<Vec<u8>> {
+    let length = usize::from(header.get(TCP_HEADER - 1).and(header.get(12))? >> 4) * 4;
+    let mut whole = header.to_vec();
+    whole.resize(length.max(TCP_HEADER), 0);
+    Some(whole)
 }
 
 /// How long the IP header says that the packet is. `None` where it says nothing: a packet that the

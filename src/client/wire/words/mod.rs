@@ -20,7 +20,7 @@ pub fn explain(packets: &[Packet], conversations: &Conversations) -> Vec<String>
         for &place in &conversation.packets {
             let (packet, seen) = (&packets[place], &conversations.seen[place]);
             words[place] = match &packet.kind {
-                Kind::Tcp(segment) => teller.tell(packet, segment, seen, packets, place),
+                Kind::Tcp(segment) => teller.tell(packet, segment, seen),
                 Kind::Udp => datagram::tell(packet, seen, packets),
                 Kind::Unreachable(refusal) => datagram::refused(refusal),
                 Kind::Fragment => "a fragment: a piece of a packet too large for some link".to_owned(),

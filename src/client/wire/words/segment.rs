@@ -3,10 +3,13 @@
 
 use super::{http, quoted};
 use crate::client::report::seconds;
-use crate::client::wire::conversation::{Conversation, Seen, is_uppercase_of};
+use crate::client::wire::conversation::{Conversation, Seen};
 use crate::client::wire::packet::{Packet, Segment};
 use crate::client::wire::stream::View;
 use std::time::Duration;
+
+/// Bytes of the client that are remembered.
+const REMEMBERED: usize = 1 << 16;
 
 /// What has happened so far.
 pub(super) struct Teller {
@@ -18,8 +21,8 @@ pub(super) struct Teller {
     agreed: bool,
     /// Whether the client, and the server, have sent a FIN.
     finished: [bool; 2],
-    /// The client's last data, as a place in the list of packets.
-    last_words: Option<usize>,
+    /// The beginning of what the client has sent, as far as it was captured without a gap.
+    said: Vec<u8>,
     /// When the client sent the request that is being answered.
     request: Option<Duration>,
 }
@@ -34,20 +37,13 @@ impl Teller {
             asked: None,
             agreed: false,
             finished: [false; 2],
-            last_words: None,
+            said: Vec::new(),
             request: None,
         }
     }
 
     /// A phrase for the next segment of the conversation.
-    pub(super) fn tell(
-        &mut self,
-        packet: &Packet,
-        segment: &Segment,
-        seen: &Seen,
-        packets: &[Packet],
-        place: usize,
-    ) -> String {
+    pub(super) fn tell(&mut self, packet: &Packet, segment: &Segment, seen: &Seen) -> String {
         let fallback = View::default();
         let view = seen.tcp.as_ref().unwrap_or(&fallback);
         let side = if seen.from_client { Side::Client } else { Side::Server };
@@ -60,7 +56,7 @@ impl Teller {
         } else if view.probes_window {
             format!("window probe: has {} room again?", side.other().name())
         } else if packet.length > 0 {
-            self.data(packet, view, side, packets)
+            self.data(packet, view, side)
         } else if segment.fin {
             self.end(view, side)
         } else if segment.ack {
@@ -72,14 +68,14 @@ impl Teller {
             text += &format!("; the FIN rides with it: {}", self.closes(view, side));
         }
         if view.zero_window {
-            text += &format!("; {} has no room left: window 0", side.name());
+            text += &format!(" (window 0: {} has no room left)", side.name());
         }
         if !self.begun && !self.from_start && !segment.syn {
             text = format!("(begun before the capture) {text}");
         }
         self.begun = true;
         if packet.length > 0 && seen.from_client && !view.again {
-            self.last_words = Some(place);
+            self.remember(packet.payload(), view);
             if http::request(packet).is_some() {
                 self.request = Some(packet.time);
             }
@@ -119,11 +115,11 @@ impl Teller {
         format!("RST: {} gives up at once; what is unread or unsent is lost", side.name())
     }
 
-    fn data(&self, packet: &Packet, view: &View, side: Side, packets: &[Packet]) -> String {
+    fn data(&self, packet: &Packet, view: &View, side: Side) -> String {
         if view.again {
             return format!("sent again: {} bytes that were sent before", packet.length);
         }
-        let mut text = self.content(packet, side, packets);
+        let mut text = self.content(packet, view, side);
         if view.fills_gap {
             text = format!("fills the gap, late or sent again: {text}");
         }
@@ -139,7 +135,7 @@ impl Teller {
         text
     }
 
-    fn content(&self, packet: &Packet, side: Side, packets: &[Packet]) -> String {
+    fn content(&self, packet: &Packet, view: &View, side: Side) -> String {
         if side == Side::Client {
             let more = if self.http { "more of the request: " } else { "data: " };
             return http::request(packet).unwrap_or_else(|| format!("{more}{}", quoted(packet)));
@@ -148,13 +144,30 @@ impl Teller {
         if let Some(response) = http::response(packet, since) {
             return response;
         }
-        let capitals = self.last_words.is_some_and(|place| is_uppercase_of(packet, &packets[place]));
-        let what = match (self.http, capitals) {
-            (true, _) => "more of the response",
-            (_, true) => "the reply, in capitals",
-            _ => "data",
+        let what = match self.http {
+            true => "more of the response",
+            false if self.is_in_capitals(packet.payload(), view) => "the reply, in capitals",
+            false => "data",
         };
         format!("{what}: {}", quoted(packet))
+    }
+
+    /// Keeps what the client says, to know it again in the reply.
+    fn remember(&mut self, payload: &[u8], view: &View) {
+        let room = REMEMBERED - self.said.len();
+        if view.seq == self.said.len() as i64 + 1 {
+            self.said.extend_from_slice(&payload[..payload.len().min(room)]);
+        }
+    }
+
+    /// Whether the server's bytes are those that the client has sent at the same place of its stream, in
+    /// capitals. Without a letter among them, nobody can tell.
+    fn is_in_capitals(&self, payload: &[u8], view: &View) -> bool {
+        let start = usize::try_from(view.seq - 1).unwrap_or(usize::MAX);
+        let Some(said) = self.said.get(start..) else { return false };
+        let shared = payload.len().min(said.len());
+        let (said, reply) = (&said[..shared], &payload[..shared]);
+        said != reply && said.to_ascii_uppercase() == reply
     }
 
     fn end(&self, view: &View, side: Side) -> String {
