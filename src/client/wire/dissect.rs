@@ -83,11 +83,21 @@ impl Packet {
     }
 }
 
-/// A TCP header that was cut among its options, with zeros for the rest of them: those end a list of options.
+/// A TCP header that was cut among its options, with zeros for those that are not whole: they end the list.
 /// `None` if what must be there of a header is not.
 fn mended(header: &[u8]) -> Option<Vec<u8>> {
     let length = usize::from(header.get(TCP_HEADER - 1).and(header.get(12))? >> 4) * 4;
-    let mut whole = header.to_vec();
+    let mut end = TCP_HEADER;
+    while let Some(&kind) = header.get(end) {
+        // The end of the list and the option that does nothing are one byte long, the others say how long.
+        let size =
+            if kind <= 1 { 1 } else { header.get(end + 1).map_or(usize::MAX, |size| (*size).max(2).into()) };
+        match end.checked_add(size).filter(|next| *next <= header.len()) {
+            Some(next) => end = next,
+            None => break,
+        }
+    }
+    let mut whole = header[..end].to_vec();
     whole.resize(length.max(TCP_HEADER), 0);
     Some(whole)
 }

@@ -165,7 +165,7 @@ fn acknowledge(
         view.completes_handshake = other.acked == 0 && ack == 1 && bare && own.next == 1;
         view.acks_fin = other.fin.is_some_and(|fin| ack > fin && other.acked <= fin);
         let waited = other.waiting_since.map(|since| time.saturating_sub(since));
-        let usual = own.latency.map(|latency| latency + HELD_BACK);
+        let usual = own.latency.map(|latency| latency.saturating_add(HELD_BACK));
         view.delayed = waited.filter(|waited| {
             let ordinary = bare && !view.acks_fin && !view.completes_handshake;
             ordinary && usual.is_some_and(|usual| *waited >= usual)

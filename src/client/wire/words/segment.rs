@@ -130,7 +130,7 @@ impl Teller {
             text += &format!("; {}'s window is full now", side.other().name());
         }
         if self.finished[side.other() as usize] && !self.finished[side as usize] {
-            text += &format!("; {} has closed its half and still reads", side.other().name());
+            text += &format!("; sent after {}'s FIN", side.other().name());
         }
         text
     }
