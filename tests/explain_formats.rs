@@ -77,20 +77,17 @@ fn pcap_in_both_byte_orders_and_units_over_every_link() {
 
 #[test]
 fn pcapng_in_both_byte_orders_and_any_unit_of_time() {
-    // Powers of ten, and, with the highest bit, of two.
-    let units: [(u8, fn(Duration) -> u64); 3] = [
-        (6, |time| time.as_micros() as u64),
-        (9, |time| time.as_nanos() as u64),
-        (0x80 | 32, |time| ((time.as_nanos() << 32).div_ceil(1_000_000_000)) as u64),
-    ];
+    // A second in microseconds, in nanoseconds, and, as the highest bit says, in parts of a power of two.
+    let units: [(u8, u128); 3] = [(6, 1_000_000), (9, 1_000_000_000), (0x80 | 32, 1 << 32)];
     for order in ORDERS {
-        for (resolution, to_units) in units {
+        for (resolution, second) in units {
             let mut file = section(order);
             file.extend(interface(order, 1, 0, 6));
             file.extend(interface(order, 101, 0, resolution));
             file.extend(block(order, 4, b"names, which nobody needs"));
             for (time, frame) in packets() {
-                file.extend(enhanced(order, 1, to_units(time), &frame));
+                let time = (time.as_nanos() * second).div_ceil(1_000_000_000) as u64;
+                file.extend(enhanced(order, 1, time, &frame));
             }
             are_right(&read(&file), &format!("{order:?}, resolution {resolution}"));
         }

@@ -31,7 +31,7 @@ impl Tcp<'_> {
         let mut bytes = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
         bytes.extend(self.seq.to_be_bytes());
         bytes.extend(self.ack.to_be_bytes());
-        bytes.extend([((20 + self.options.len()) / 4 << 4) as u8, self.flags]);
+        bytes.extend([((20 + self.options.len()) * 4) as u8, self.flags]);
         bytes.extend(self.window.to_be_bytes());
         bytes.extend([0; 4]); // checksum, urgent pointer
         bytes.extend(self.options);
