@@ -10,6 +10,7 @@ pub mod clock;
 pub mod connection;
 pub mod door;
 pub mod listener;
+mod logging;
 pub mod slots;
 mod stopping;
 pub mod timers;
@@ -231,17 +232,6 @@ impl<C: Content> EventLoop<C> {
             What::Udp(udp) => udp.drive(id, now),
             What::Listener(_) => self.accept(id, now),
             What::Bell(..) => self.ring(id, now),
-        }
-    }
-
-    /// Collects the lines of this turn, and writes them when it is time.
-    fn write_log(&mut self, now: &Now) {
-        let Some(log) = &mut self.log else { return };
-        if !self.desk.lines.is_empty() {
-            log.append(&mut self.desk.lines, now.instant);
-        }
-        if log.due().is_some_and(|due| due <= now.instant) {
-            log.write(now.instant);
         }
     }
 

@@ -54,14 +54,4 @@ impl<C: Content> EventLoop<C> {
         }
         self.stopped || self.door.inside == 0 || now.instant >= deadline
     }
-
-    /// What those who are still here were sent is logged too.
-    pub(super) fn log_the_rest(&mut self, now: &Now) {
-        for id in self.guests.ids() {
-            if let Some(Guest { what: What::Connection(connection), .. }) = self.guests.get(id) {
-                connection.over(&mut self.desk);
-            }
-        }
-        self.write_log(now);
-    }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::http::accept::Accepts;
 use crate::http::content::{Body, Bytes, Reply};
+use crate::http::response::Status;
 use crate::http::target::Target;
 use std::time::SystemTime;
 
