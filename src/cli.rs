@@ -144,7 +144,10 @@ const SETTINGS: &[Setting] = &[
         variable: "SHOUTD_LOG",
         value: Value::One("LEVEL"),
         help: "What to say on stderr: error, warn, info, debug or trace, or as RUST_LOG [default: info]",
-        set: |options, text| utf8(text).map(|value| options.log = Some(value.to_owned())),
+        set: |options, text| {
+            options.log = Some(values::log_filter(utf8(text)?)?.to_owned());
+            Ok(())
+        },
     },
 ];
 

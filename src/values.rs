@@ -83,6 +83,20 @@ pub fn tcp_listener(text: &str) -> Result<(SocketAddr, UpperOptions), String> {
     Ok((address, options))
 }
 
+/// Checks a level, or a list of levels and `MODULE=LEVEL`, as RUST_LOG has them. (env_logger leaves out
+/// what it doesn't understand.)
+pub fn log_filter(text: &str) -> Result<&str, String> {
+    let is_level = |part: &str| part.trim().parse::<log::LevelFilter>().is_ok();
+    let is_understood = |part: &str| match part.split_once('=') {
+        Some((_, level)) => is_level(level),
+        None => is_level(part) || part.trim().starts_with("shoutd"),
+    };
+    match text.split(',').find(|part| !is_understood(part)) {
+        Some(part) => Err(format!("{part:?} is no level: they are error, warn, info, debug, trace and off")),
+        None => Ok(text),
+    }
+}
+
 /// Reads what a flag may be set to in the environment. (clap has a parser for that, of 20 KB.)
 pub fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
@@ -140,6 +154,16 @@ mod tests {
             ["", "5", "s", "1.5s", "-1s", "5 s", "5d", "99999999999999999999s", "18446744073709551615m"]
         {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn levels_and_filters() {
+        for good in ["info", "TRACE", "off", "shoutd=debug", "warn,shoutd::event_loop=trace", "shoutd"] {
+            assert_eq!(log_filter(good), Ok(good));
+        }
+        for bad in ["", "loud", "shoutd=loud", "info,", "debg"] {
+            assert!(log_filter(bad).is_err(), "{bad}");
         }
     }
 
