@@ -166,10 +166,14 @@ impl Options {
 
     /// The same for these words, of which the first is the program's name.
     pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Options {
-        let matches = command().get_matches_from(words);
+        Options::of(&command().get_matches_from(words))
+    }
+
+    /// What was matched by [`command`], or by a command that has its arguments and others.
+    pub fn of(matches: &ArgMatches) -> Options {
         let mut options = Options::nothing();
         for setting in SETTINGS {
-            set_all(&mut options, setting, &matches);
+            set_all(&mut options, setting, matches);
         }
         options.name_defaults();
         options
@@ -204,7 +208,8 @@ impl Options {
     }
 }
 
-fn command() -> Command {
+/// What clap is to understand.
+pub fn command() -> Command {
     let command = Command::new("shoutd").version(env!("CARGO_PKG_VERSION")).about(ABOUT);
     SETTINGS.iter().fold(command.long_about(format!("{ABOUT}\n\n{MORE}")), |command, setting| {
         let arg = Arg::new(setting.name).long(setting.name).env(setting.variable).help(setting.help);

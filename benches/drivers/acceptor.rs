@@ -1,0 +1,38 @@
+//! How connections come in: one blocking `accept` after the other.
+//!
+//! The loop accepts only while there is a place. A thread inside `accept` can't know that, so here one
+//! connection for each listener is accepted and then waits for its place; all others wait in the backlog.
+
+use super::lobby::{Guest, Lobby};
+use log::debug;
+use rustix::net::{Shutdown, SocketFlags};
+use shoutd::event_loop::listener::{Service, is_shortage};
+use shoutd::limits;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+/// The next connection that was let in; `None` when it is time to go.
+pub fn next(listener: &TcpListener, service: &Service, lobby: &Lobby) -> Option<Arc<Guest>> {
+    while !lobby.is_stopping() {
+        match rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC) {
+            Ok((stream, peer)) => {
+                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                let peer = peer.map_or_else(|| "a Unix socket".to_owned(), |peer| peer.to_string());
+                debug!("connection from {peer}");
+                // Whether it is TCP or Unix makes no difference to what is done with it.
+                return lobby.enter(TcpStream::from(stream), peer, service.clone());
+            }
+            Err(error) if is_shortage(error) => {
+                debug!("accepting pauses with {} connections: {error}", lobby.inside());
+                lobby.wait_for_news(limits::ACCEPT_PAUSE);
+            }
+            Err(error) => debug!("accept: {error}"),
+        }
+    }
+    None
+}
+
+/// Stops listening, and wakes who waits in `accept` (with EINVAL, on Linux).
+pub fn close(listener: &TcpListener) {
+    let _ = rustix::net::shutdown(listener, Shutdown::Read);
+}
