@@ -4,7 +4,7 @@
 use clap::Parser;
 use shoutd::client::options::{Command, Options};
 use shoutd::client::trouble::say;
-use shoutd::client::{http, tcp, udp, wire};
+use shoutd::client::{bench, http, tcp, udp, wire};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Command::Udp(options) => udp::run(options),
         Command::Http(options) => http::run(options),
         Command::Explain(options) => wire::explain::run(options),
+        Command::Bench(options) => bench::run(options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

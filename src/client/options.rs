@@ -26,6 +26,8 @@ pub enum Command {
     Http(Http),
     /// Explain the packets of a capture file: a table, a ladder, and a few words on each
     Explain(Explain),
+    /// Measure a server under load, verifying every reply
+    Bench(super::bench::options::Bench),
 }
 
 /// Where to.

@@ -1,0 +1,351 @@
+//! The loop of the load generator.
+//!
+//! A turn has three parts: ask the kernel who is ready and let each go on; begin what is due; look at the
+//! clock. The run has three phases: opening the connections, warming up, measuring. Load is on in all of
+//! them, but only the last one counts.
+
+use super::crowd::Crowd;
+use super::failure::Kind;
+use super::internal;
+use super::outcome::{self, Outcome};
+use super::pace::Pace;
+use super::plan::{End, Plan};
+use super::process::Snapshots;
+use super::progress::Progress;
+use super::tally::Tally;
+use super::wrong::Wrong;
+use crate::client::report::seconds;
+use crate::client::trouble::Trouble;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use std::io::ErrorKind;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Events taken from the kernel in a turn.
+const EVENTS: usize = 1024;
+
+/// How often waits are looked at, and the longest time the loop sleeps: an interrupt is obeyed that fast.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The timer of an open loop. No socket has this number.
+const TIMER: Token = Token(usize::MAX);
+
+/// Groups that requests are counted in which are due and were never begun.
+const GROUPS: u64 = 10_000;
+
+/// What the crowd uses while it is driven.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// The clock of the run.
+    pub clock: Clock,
+    /// Where sockets are registered.
+    pub registry: Registry,
+    /// The schedule.
+    pub pace: Pace,
+    /// The counts.
+    pub tally: Tally,
+    /// Replies still to be counted, where their number is given and measuring has begun.
+    operations_left: Option<u64>,
+}
+
+impl Run<'_> {
+    /// Counts a reply. Those beyond the number asked for are left out.
+    pub fn reply(&mut self, due: u64, now: u64) {
+        if self.operations_left != Some(0) {
+            self.tally.reply(due, now);
+            if let Some(left) = &mut self.operations_left {
+                *left -= 1;
+            }
+        }
+    }
+}
+
+/// Nanoseconds since the run began.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// The time now.
+    pub fn now(&self) -> u64 {
+        self.0.elapsed().as_nanos() as u64
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    WarmingUp { until: u64 },
+    Measuring { since: u64 },
+}
+
+/// The loop.
+pub struct Engine<'a> {
+    poll: Poll,
+    timer: OwnedFd,
+    run: Run<'a>,
+    phase: Phase,
+    next_tick: u64,
+    reduced: Vec<String>,
+}
+
+impl<'a> Engine<'a> {
+    /// A loop for a plan. `reduced` is what had to be changed in it.
+    pub fn new(plan: &'a Plan, reduced: Vec<String>) -> Result<Engine<'a>, Trouble> {
+        let poll = Poll::new().map_err(|error| internal("a poller", &error))?;
+        let registry = poll.registry().try_clone().map_err(|error| internal("a poller", &error))?;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)
+            .map_err(|error| internal("a timer", &error.into()))?;
+        registry
+            .register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)
+            .map_err(|error| internal("a timer", &error))?;
+        let run = Run {
+            plan,
+            clock: Clock(Instant::now()),
+            registry,
+            pace: Pace::new(plan.rate),
+            tally: Tally::new(),
+            operations_left: None,
+        };
+        Ok(Engine { poll, timer, run, phase: Phase::Opening, next_tick: 0, reduced })
+    }
+
+    /// Runs to the end.
+    pub fn run(
+        mut self,
+        crowd: &mut impl Crowd,
+        stop: &AtomicBool,
+        progress: &mut Progress,
+    ) -> Result<Outcome, Trouble> {
+        let mut snapshots = Snapshots::new(self.run.plan.pid)?;
+        let mut events = Events::with_capacity(EVENTS);
+        let mut busy = false;
+        let finished = loop {
+            self.wait(&mut events, busy)?;
+            busy = self.turn(&events, crowd).map_err(|wrong| wrong_reply(self.run.plan, &wrong))?;
+            let now = self.run.clock.now();
+            match self.phase {
+                Phase::Opening if crowd.is_settled(now) => {
+                    self.run.pace.start(now);
+                    self.phase = Phase::WarmingUp { until: now + self.run.plan.warmup.as_nanos() as u64 };
+                }
+                Phase::WarmingUp { until } if now >= until => {
+                    self.begin_measuring(crowd);
+                    snapshots.first()?;
+                    self.phase = Phase::Measuring { since: self.run.clock.now() };
+                }
+                Phase::Measuring { since } => {
+                    if let Some(end) = self.end(since, now) {
+                        break end;
+                    }
+                }
+                _ => {}
+            }
+            if stop.load(Ordering::Relaxed) {
+                self.reduced.push("interrupted: these are the figures until then".to_owned());
+                break now;
+            }
+            if self.run.tally.ever == 0 && crowd.is_hopeless() {
+                break now;
+            }
+            let since = if let Phase::Measuring { since } = self.phase { Some(since) } else { None };
+            progress.show(now, since, &self.run.tally, crowd.population());
+        };
+        progress.clear();
+        self.conclude(crowd, snapshots, finished)
+    }
+
+    /// Sleeps until a socket is ready, a request is due, or it is time for a tick.
+    fn wait(&mut self, events: &mut Events, busy: bool) -> Result<(), Trouble> {
+        let mut timeout = if busy { Duration::ZERO } else { TICK };
+        if let Some(wake) = self.run.pace.wake() {
+            let left = wake.saturating_sub(self.run.clock.now());
+            if left == 0 {
+                timeout = Duration::ZERO;
+            } else if Duration::from_nanos(left) < timeout {
+                // The poller's own timeout counts in milliseconds.
+                self.set_timer(left)?;
+            }
+        }
+        match self.poll.poll(events, Some(timeout)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            result => result.map_err(|error| internal("waiting", &error)),
+        }
+    }
+
+    fn set_timer(&self, nanoseconds: u64) -> Result<(), Trouble> {
+        let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let value = Timespec {
+            tv_sec: (nanoseconds / 1_000_000_000) as i64,
+            tv_nsec: (nanoseconds % 1_000_000_000) as _,
+        };
+        let times = Itimerspec { it_interval: none, it_value: value };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &times)
+            .map(drop)
+            .map_err(|error| internal("a timer", &error.into()))
+    }
+
+    /// One turn. Returns whether somebody has more to do at once.
+    fn turn(&mut self, events: &Events, crowd: &mut impl Crowd) -> Result<bool, Wrong> {
+        let mut busy = crowd.resume(&mut self.run)?;
+        for event in events {
+            if event.token() != TIMER {
+                crowd.note(event, &mut self.run)?;
+            }
+        }
+        crowd.open(&mut self.run)?;
+        let now = self.run.clock.now();
+        // Only what was due at the start of this: the sockets are to be heard in between.
+        while let Some((place, due)) = self.run.pace.match_up(now) {
+            crowd.begin(place, due, &mut self.run)?;
+        }
+        if now >= self.next_tick {
+            crowd.tick(now, &mut self.run)?;
+            self.next_tick = now + TICK.as_nanos() as u64;
+            busy = true; // a tick may have opened or begun something
+        }
+        Ok(busy)
+    }
+
+    fn begin_measuring(&mut self, crowd: &impl Crowd) {
+        let (asked, open) = (self.run.plan.connections, crowd.population());
+        if open < asked && !self.run.plan.reconnect {
+            let why = match self.run.tally.failures.chief() {
+                Some(kind) => format!("{} failed, most of them by: {}", asked - open, kind.name()),
+                None => "the server hasn't accepted the others".to_owned(),
+            };
+            self.reduced.push(format!("{open} of {asked} connections were open when measuring began: {why}"));
+        }
+        self.run.tally.begin();
+        if let End::Count(count) = self.run.plan.end {
+            self.run.operations_left = Some(count);
+            self.run.pace.limit(count.saturating_sub(crowd.under_way().count() as u64));
+        }
+    }
+
+    /// When measuring has ended, if it has.
+    fn end(&mut self, since: u64, now: u64) -> Option<u64> {
+        let tally = &mut self.run.tally;
+        match self.run.plan.end {
+            End::After(duration) => (now - since >= duration.as_nanos() as u64).then_some(now),
+            End::Count(count) => {
+                if tally.operations + tally.lost >= count {
+                    return Some(if tally.last > since { tally.last } else { now });
+                }
+                // A server that is gone must not be waited for for ever.
+                let patience = self.run.plan.timeout.max(Duration::from_secs(1)).as_nanos() as u64 * 2;
+                let gap = self.run.plan.rate.map_or(0, |rate| (2e9 / rate) as u64);
+                let quiet = now - since.max(tally.last);
+                (quiet > patience + gap).then(|| {
+                    let quiet = seconds(Duration::from_nanos(quiet));
+                    self.reduced.push(format!("ended before {count} replies: none came for {quiet}"));
+                    now
+                })
+            }
+        }
+    }
+
+    /// The result.
+    fn conclude(
+        mut self,
+        crowd: &mut impl Crowd,
+        snapshots: Snapshots,
+        finished: u64,
+    ) -> Result<Outcome, Trouble> {
+        if self.run.tally.ever == 0 {
+            return Err(nothing_worked(self.run.plan, &self.run.tally));
+        }
+        let Phase::Measuring { since } = self.phase else {
+            return Err(Trouble::new(
+                format!("{}: interrupted before measuring began", self.run.plan.target),
+                "",
+            ));
+        };
+        self.count_the_waiting(crowd, since, finished);
+        let elapsed = Duration::from_nanos(finished - since);
+        Ok(outcome::conclude(self.run.plan, elapsed, self.run.tally, snapshots, self.reduced))
+    }
+
+    /// Looks at those who have no reply at the end. In a closed loop those count as timeouts that have
+    /// waited for most of the run; in an open loop everybody's wait so far counts as a latency, because
+    /// it would have been at least that.
+    fn count_the_waiting(&mut self, crowd: &impl Crowd, since: u64, finished: u64) {
+        let tally = &mut self.run.tally;
+        if self.run.pace.is_closed_loop() {
+            let half = (finished - since) / 2;
+            let waiting = crowd.under_way().filter(|&due| finished.saturating_sub(due) > half).count();
+            if waiting > 0 && half > 0 {
+                tally.failures.add(Kind::Timeout, waiting as u64);
+                self.reduced.push(format!(
+                    "{waiting} requests had waited for more than half the time when it ended, without a reply \
+                     (counted as timeouts)"
+                ));
+            }
+            return;
+        }
+        let usual = tally.latency.value_at_quantile(0.5);
+        for waited in crowd.under_way().map(|due| finished.saturating_sub(due)) {
+            if waited > usual {
+                tally.latency.saturating_record(waited);
+            }
+        }
+        let (overdue, oldest, interval) = self.run.pace.overdue(finished);
+        if (finished - oldest) > TICK.as_nanos() as u64 {
+            let group = overdue.div_ceil(GROUPS).max(1);
+            for first in (0..overdue).step_by(group as usize) {
+                let waited = (finished - oldest).saturating_sub((first as f64 * interval) as u64);
+                tally.latency.saturating_record_n(waited.max(1), group.min(overdue - first));
+            }
+            self.reduced.push(format!(
+                "the rate was not reached: {overdue} requests were due and not sent when it ended \
+                 (their waiting is among the latencies)"
+            ));
+        }
+    }
+}
+
+fn wrong_reply(plan: &Plan, wrong: &Wrong) -> Trouble {
+    Trouble::new(format!("{} answered wrongly: {}", plan.target, wrong.what()), wrong.detail())
+}
+
+/// Why there was not a single reply.
+fn nothing_worked(plan: &Plan, tally: &Tally) -> Trouble {
+    let target = &plan.target;
+    let kind = tally.failures.chief();
+    if let (Some(Kind::Refused), Some(&address)) = (kind, plan.addresses.first())
+        && plan.service != super::plan::Service::Udp
+    {
+        return Trouble::connecting(address, &ErrorKind::ConnectionRefused.into());
+    }
+    match kind {
+        Some(Kind::Refused) => Trouble::new(
+            format!("{target} sent back an ICMP port-unreachable to every datagram"),
+            "Its host is there, and no UDP server has that port: start the server first, or check the port.",
+        ),
+        Some(Kind::Reset) => Trouble::new(
+            format!("{target} has reset every connection"),
+            "It accepts connections and then dies or closes without reading: look at the server's own messages.",
+        ),
+        Some(Kind::Closed) => Trouble::new(
+            format!("{target} closed every connection without a reply"),
+            "Another service may be listening on that port, or the server turns us away: too many connections?",
+        ),
+        Some(Kind::Other) => Trouble::new(
+            format!("{target}: {}", tally.failures.words(Kind::Other).unwrap_or("nothing could be sent")),
+            "",
+        ),
+        _ => Trouble::new(
+            format!("{target} has not answered within {}", seconds(plan.timeout)),
+            "The server may be busy with somebody else, speak another protocol, or need more time (--timeout).",
+        ),
+    }
+}

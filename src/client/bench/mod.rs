@@ -1,0 +1,92 @@
+//! `shout bench`: a load generator that believes nothing.
+//!
+//! One thread and one readiness loop hold all connections, as a server would, because ten thousand
+//! threads would measure themselves. Every reply is compared with what it has to be, byte for byte.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | [`options`], [`plan`] | the command line, and what is to be done |
+//! | [`engine`] | the loop: events, the schedule, the clock |
+//! | [`crowd`] | what the loop drives, one of the next two |
+//! | [`streams`] | TCP connections, each with a [`dialogue`]: [`upper`] |
+//! | [`pace`] | when the next request is due, closed loop or open |
+//! | [`tally`], [`failure`], [`wrong`] | what is counted, what fails, what ends the run |
+//! | [`payload`] | the bytes that are sent, and what must come back |
+//! | [`process`], [`descriptors`] | what the server costs, and what this machine allows |
+//! | [`outcome`], [`table`], [`json`], [`progress`] | the result, and how it is told |
+//!
+//! As a library: make a [`Plan`](plan::Plan), call [`measure`], read the [`Outcome`](outcome::Outcome).
+
+pub mod crowd;
+pub mod descriptors;
+pub mod dialogue;
+pub mod engine;
+pub mod failure;
+pub mod json;
+pub mod options;
+pub mod outcome;
+pub mod pace;
+pub mod payload;
+pub mod plan;
+pub mod process;
+pub mod progress;
+pub mod sockets;
+pub mod streams;
+pub mod table;
+pub mod tally;
+pub mod upper;
+pub mod wrong;
+
+use super::trouble::{Trouble, plain};
+use engine::Engine;
+use options::Bench;
+use outcome::Outcome;
+use payload::Payload;
+use plan::{Plan, Service};
+use progress::Progress;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use streams::Streams;
+use upper::{Text, Upper};
+
+/// Does what the options say, and prints the result on standard output.
+pub fn run(options: &Bench) -> Result<(), Trouble> {
+    let plan = options.plan()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The first ends the measuring early. A second one, while the first is being obeyed, kills.
+        let registered = flag::register_conditional_default(signal, stop.clone())
+            .and_then(|_| flag::register(signal, stop.clone()));
+        registered.map_err(|error| internal("a signal handler", &error))?;
+    }
+    let outcome = measure(&plan, &stop, &mut Progress::on_a_terminal(&plan))?;
+    let text = if options.wants_json() { json::line(&outcome) } else { table::table(&outcome) };
+    let mut out = io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Trouble::output(&error))
+}
+
+/// Measures. Setting `stop` ends it early, with what there is until then.
+///
+/// Fails where nothing worked at all, where a reply is wrong, and where this machine can't provide what
+/// is needed.
+pub fn measure(plan: &Plan, stop: &AtomicBool, progress: &mut Progress) -> Result<Outcome, Trouble> {
+    let mut plan = plan.clone();
+    let mut reduced = Vec::new();
+    descriptors::fit(&mut plan, &mut reduced);
+    match plan.service {
+        Service::Tcp => {
+            plan::settle_on_an_address(&mut plan)?;
+            let text = Text { payload: Payload::new(plan.size), size: plan.size as u64 };
+            Engine::new(&plan, reduced)?.run(&mut Streams::<Upper>::new(&plan, text), stop, progress)
+        }
+        Service::Udp | Service::Http => Err(Trouble::new("not yet", "")),
+    }
+}
+
+/// Something that this machine should have provided.
+fn internal(what: &str, error: &io::Error) -> Trouble {
+    Trouble::new(format!("can't set up {what}: {}", plain(error)), "")
+}

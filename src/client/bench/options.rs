@@ -1,0 +1,154 @@
+//! The command line of `shout bench`.
+
+use super::plan::{End, Plan, Service};
+use crate::client::resolve;
+use crate::client::trouble::Trouble;
+use crate::values::{duration, patience, positive};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Subcommand};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// `shout bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// What to measure.
+    #[command(subcommand)]
+    target: Target,
+}
+
+#[derive(Debug, Subcommand)]
+enum Target {
+    /// A TCP uppercase server
+    Tcp {
+        #[command(flatten)]
+        peer: Peer,
+        #[command(flatten)]
+        stream: Stream,
+        #[command(flatten)]
+        load: Load,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Peer {
+    /// A name or an address, or both in one word: HOST:PORT
+    host: String,
+    /// The port
+    port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+struct Stream {
+    /// Keep so many messages or requests under way on each connection
+    #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = positive)]
+    pipeline: usize,
+    /// Open a new connection for each message or request
+    #[arg(long, conflicts_with = "pipeline")]
+    reconnect: bool,
+}
+
+#[derive(Debug, Args)]
+struct Load {
+    /// Connections, or UDP sockets
+    #[arg(long, short, value_name = "N", default_value = "64", value_parser = positive)]
+    connections: usize,
+    /// Bytes of a message or datagram (with HTTP the file decides)
+    #[arg(long, short, value_name = "BYTES", default_value_t = 64)]
+    size: usize,
+    /// Measure for so long
+    #[arg(long, short, value_name = "DURATION", default_value = "5s", value_parser = patience)]
+    duration: Duration,
+    /// Measure so many replies instead
+    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "duration")]
+    count: Option<usize>,
+    /// Send so many a second over all connections, whether or not replies have come, and count each
+    /// latency from the time it was due; without it, a reply is awaited before the next is sent
+    #[arg(long, short, value_name = "PER_SECOND", value_parser = rate)]
+    rate: Option<f64>,
+    /// Run for so long before measuring
+    #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = duration)]
+    warmup: Duration,
+    /// Wait so long for a reply [default: 5s; a datagram 500ms]
+    #[arg(long, value_name = "DURATION", value_parser = patience)]
+    timeout: Option<Duration>,
+    /// The process id of the server, if it is on this machine: tells what it costs
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Print the result as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Bytes of the longest TCP message. Nothing of that length is held in memory; it is a bound on nonsense.
+const LONGEST: usize = 1 << 30;
+
+impl Bench {
+    /// What is to be done. Fails where the host can't be found; ends the program with exit status 2 where
+    /// the options contradict each other.
+    pub fn plan(&self) -> Result<Plan, Trouble> {
+        match &self.target {
+            Target::Tcp { peer, stream, load } => {
+                if !(1..=LONGEST).contains(&load.size) {
+                    wrong_usage(&format!("--size {}: a TCP message has 1 to {LONGEST} bytes", load.size));
+                }
+                let (target, addresses) = peer.find()?;
+                let plan = load.plan(Service::Tcp, target, addresses, Duration::from_secs(5));
+                Ok(Plan { depth: stream.pipeline, reconnect: stream.reconnect, ..plan })
+            }
+        }
+    }
+
+    /// Whether the result is to be JSON.
+    pub fn wants_json(&self) -> bool {
+        let Target::Tcp { load, .. } = &self.target;
+        load.json
+    }
+}
+
+impl Peer {
+    /// The target in one word, and its addresses.
+    fn find(&self) -> Result<(String, Vec<SocketAddr>), Trouble> {
+        let (host, port) = match (self.port, self.host.rsplit_once(':')) {
+            (Some(port), _) => (self.host.as_str(), port),
+            (None, Some((host, port))) if !host.is_empty() => match port.parse() {
+                Ok(port) => (host, port),
+                Err(_) => wrong_usage(&format!("{port:?} is no port: they go from 0 to 65535")),
+            },
+            _ => wrong_usage(&format!("{:?} names no port: say HOST PORT or HOST:PORT", self.host)),
+        };
+        let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
+        let target = if is_bare_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        Ok((target, resolve::addresses(host, port)?))
+    }
+}
+
+impl Load {
+    fn plan(&self, service: Service, target: String, addresses: Vec<SocketAddr>, timeout: Duration) -> Plan {
+        Plan {
+            service,
+            target,
+            addresses,
+            connections: self.connections,
+            size: self.size,
+            depth: 1,
+            rate: self.rate,
+            reconnect: false,
+            end: self.count.map_or(End::After(self.duration), |count| End::Count(count as u64)),
+            warmup: self.warmup,
+            timeout: self.timeout.unwrap_or(timeout),
+            pid: self.pid,
+        }
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=1e9).contains(&rate) => Ok(rate),
+        _ => Err("a rate is a number of requests a second, from 0.001 to 1000000000".to_owned()),
+    }
+}
+
+fn wrong_usage(why: &str) -> ! {
+    crate::client::options::Options::command().error(ErrorKind::ValueValidation, why).exit()
+}

@@ -1,0 +1,90 @@
+//! What is to be measured, and how.
+
+use crate::client::trouble::Trouble;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// The kind of server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// TCP uppercase.
+    Tcp,
+    /// UDP uppercase.
+    Udp,
+    /// HTTP/1.1, or 1.0.
+    Http,
+}
+
+impl Service {
+    /// As the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Tcp => "tcp",
+            Service::Udp => "udp",
+            Service::Http => "http",
+        }
+    }
+}
+
+/// When measuring ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// After so long.
+    After(Duration),
+    /// After so many replies.
+    Count(u64),
+}
+
+/// A measurement to be made.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The kind of server.
+    pub service: Service,
+    /// The server as the user has named it, a port included.
+    pub target: String,
+    /// Its addresses, the preferred one first.
+    pub addresses: Vec<SocketAddr>,
+    /// Connections or UDP sockets.
+    pub connections: usize,
+    /// Bytes of a message or datagram.
+    pub size: usize,
+    /// Messages, requests or datagrams under way on each connection.
+    pub depth: usize,
+    /// Requests a second over all connections (open loop). Without it each reply is awaited before the
+    /// next request (closed loop).
+    pub rate: Option<f64>,
+    /// Whether each request has a connection of its own.
+    pub reconnect: bool,
+    /// When to end.
+    pub end: End,
+    /// Load before measuring begins.
+    pub warmup: Duration,
+    /// How long to wait for a reply.
+    pub timeout: Duration,
+    /// The server's process, where it is on this machine.
+    pub pid: Option<u32>,
+}
+
+/// Where a host has several addresses, as `localhost` has, leaves only one that accepts connections.
+/// A single one is not tried: the server should see no connection but those that are measured.
+pub fn settle_on_an_address(plan: &mut Plan) -> Result<(), Trouble> {
+    if plan.addresses.len() < 2 {
+        return Ok(());
+    }
+    let mut trouble = None;
+    for &address in &plan.addresses {
+        match TcpStream::connect_timeout(&address, plan.timeout) {
+            Ok(_) => {
+                plan.addresses = vec![address];
+                return Ok(());
+            }
+            Err(error) => {
+                trouble = Some(match trouble {
+                    None => Trouble::connecting(address, &error),
+                    Some(trouble) => Trouble::nor(trouble, address, &error),
+                });
+            }
+        }
+    }
+    Err(trouble.unwrap_or_else(|| Trouble::new(format!("{} has no address", plan.target), "")))
+}

@@ -1,0 +1,410 @@
+//! TCP connections under load, each carrying one [`Dialogue`].
+//!
+//! Edge-triggered: a connection is registered once for both directions. It sends at once what it has to,
+//! also while it is still connecting (the kernel then refuses, and says later that it is writable), and
+//! reads when the kernel says so, until less came than there was room for.
+
+use super::crowd::Crowd;
+use super::dialogue::{Dialogue, Fin, Progress};
+use super::engine::Run;
+use super::failure::Kind;
+use super::payload::CONTIGUOUS;
+use super::plan::Plan;
+use super::sockets;
+use super::wrong::Wrong;
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+/// Connections that are being opened at once: fewer than the backlog of any server, which would drop the
+/// rest for a second.
+const OPENING: usize = 100;
+
+/// Reads of one connection in a turn, before others have theirs.
+const READS: usize = 16;
+
+/// How long a place rests after a connection that brought nothing, in nanoseconds.
+const REST: u64 = 100_000_000;
+
+/// How long opening may make no progress before the load goes on without the rest, in nanoseconds.
+const STUCK: u64 = 1_000_000_000;
+
+/// All connections.
+pub struct Streams<D: Dialogue> {
+    address: SocketAddr,
+    seats: Vec<Seat<D>>,
+    shared: D::Shared,
+    room: Vec<u8>,
+    depth: usize,
+    reconnect: bool,
+    /// Seats that were tried at least once: those before this one.
+    tried: usize,
+    connecting: usize,
+    open: usize,
+    /// Seats whose first connection failed before anything had come.
+    failed_at_once: usize,
+    last_opened: u64,
+    /// Those who have more to read.
+    again: Vec<usize>,
+}
+
+/// A place for a connection, and the requests under way there.
+struct Seat<D> {
+    stream: Option<TcpStream>,
+    dialogue: D,
+    state: State,
+    /// The times at which the requests under way were begun or due, the oldest first.
+    begun: VecDeque<u64>,
+    /// How often this place is on offer for a request.
+    offered: usize,
+    /// When something came last, or the first request was begun, or the connection.
+    since: u64,
+    /// Why nothing more can be sent.
+    send_error: Option<io::Error>,
+    /// Whether a reply has come on this connection.
+    worked: bool,
+    /// Whether any connection of this seat has ended yet.
+    ended_once: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Without a connection, which the next request will open.
+    Idle,
+    Connecting,
+    Open,
+    /// Without a connection until this time.
+    Resting(u64),
+}
+
+impl<D: Dialogue> Streams<D> {
+    /// Connections for a plan, none of them open yet.
+    pub fn new(plan: &Plan, mut shared: D::Shared) -> Streams<D> {
+        let seats = (0..plan.connections).map(|_| Seat::new(D::new(&mut shared))).collect();
+        Streams {
+            address: plan.addresses[0],
+            seats,
+            shared,
+            room: vec![0; CONTIGUOUS],
+            depth: if plan.reconnect { 1 } else { plan.depth },
+            reconnect: plan.reconnect,
+            tried: 0,
+            connecting: 0,
+            open: 0,
+            failed_at_once: 0,
+            last_opened: 0,
+            again: Vec::new(),
+        }
+    }
+
+    /// Opens a connection at a seat, and sends again what was under way there.
+    fn connect(&mut self, place: usize, run: &mut Run) {
+        let source =
+            if self.reconnect { sockets::another_source(self.address, run.tally.ever) } else { None };
+        let stream = match sockets::connect(self.address, source) {
+            Ok(stream) => stream,
+            Err(error) => return self.fail(place, Kind::of(&error), &error, run),
+        };
+        self.become_(place, State::Connecting);
+        let seat = &mut self.seats[place];
+        seat.stream = Some(stream);
+        seat.dialogue = D::new(&mut self.shared);
+        seat.send_error = None;
+        seat.worked = false;
+        seat.since = run.clock.now();
+        for _ in 0..seat.begun.len() {
+            seat.dialogue.ask(&self.shared);
+        }
+        if !(self.reconnect && !seat.begun.is_empty()) {
+            self.refill(place, run);
+        }
+        self.flush(place, run);
+        let seat = &mut self.seats[place];
+        if let Some(stream) = &mut seat.stream {
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if let Err(error) = run.registry.register(stream, Token(place), both) {
+                self.fail(place, Kind::Other, &error, run);
+            }
+        }
+    }
+
+    /// Begins as many requests as are due and have room, and offers the rest of the room.
+    fn refill(&mut self, place: usize, run: &mut Run) {
+        let seat = &mut self.seats[place];
+        let now = seat.since;
+        while seat.begun.len() + seat.offered < self.depth {
+            match run.pace.take(now) {
+                Some(due) => {
+                    seat.begun.push_back(due);
+                    seat.dialogue.ask(&self.shared);
+                }
+                None => {
+                    run.pace.offer(place as u32);
+                    seat.offered += 1;
+                }
+            }
+        }
+    }
+
+    /// Sends what the kernel takes. An error is left to the next read, which comes at once because it wakes
+    /// the poller too: what the server has said before it is to be heard.
+    fn flush(&mut self, place: usize, run: &mut Run) {
+        let seat = &mut self.seats[place];
+        let Some(stream) = &mut seat.stream else { return };
+        loop {
+            let bytes = seat.dialogue.unsent(&self.shared);
+            if bytes.is_empty() {
+                return;
+            }
+            match stream.write(bytes) {
+                Ok(count) => {
+                    seat.dialogue.sent(count);
+                    run.tally.bytes_sent += count as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if [ErrorKind::WouldBlock, ErrorKind::NotConnected].contains(&error.kind()) => {
+                    return;
+                }
+                Err(error) => {
+                    // The kernel tells an error once: the read will find a FIN in its place.
+                    seat.send_error.get_or_insert(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Receives until the socket is dry, or its turn is over.
+    fn receive(&mut self, place: usize, hung_up: bool, run: &mut Run) -> Result<(), Wrong> {
+        for _ in 0..READS {
+            let Some(stream) = &mut self.seats[place].stream else { return Ok(()) };
+            match stream.read(&mut self.room) {
+                Ok(0) => return self.hear_fin(place, run),
+                Ok(count) => {
+                    let seat = &mut self.seats[place];
+                    let heard = seat.dialogue.received(&self.room[..count], &self.shared)?;
+                    self.count(place, heard, run);
+                    if self.seats[place].state != State::Open {
+                        return Ok(());
+                    }
+                    if count < self.room.len() && !hung_up {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.fail(place, Kind::of(&error), &error, run);
+                    return Ok(());
+                }
+            }
+        }
+        self.again.push(place);
+        Ok(())
+    }
+
+    /// Counts replies, and begins others in their place.
+    fn count(&mut self, place: usize, heard: Progress, run: &mut Run) {
+        let seat = &mut self.seats[place];
+        let now = run.clock.now();
+        seat.since = now;
+        run.tally.bytes_received += heard.payload;
+        if heard.replies == 0 {
+            return;
+        }
+        seat.worked = true;
+        run.tally.failures.add(Kind::Status, heard.refusals as u64);
+        for due in seat.begun.drain(..heard.replies.min(seat.begun.len())) {
+            run.reply(due, now);
+        }
+        let is_over = seat.dialogue.is_over();
+        if self.reconnect || is_over {
+            if is_over && !self.reconnect {
+                run.tally.reconnects += 1;
+            }
+            self.leave(place, run);
+        } else {
+            self.refill(place, run);
+            self.flush(place, run);
+        }
+    }
+
+    /// Closes a connection that is done, and opens the next if there is a request for it.
+    fn leave(&mut self, place: usize, run: &mut Run) {
+        self.seats[place].stream = None;
+        self.become_(place, State::Idle);
+        if self.reconnect {
+            self.refill(place, run);
+        }
+        if !self.reconnect || !self.seats[place].begun.is_empty() {
+            self.connect(place, run);
+        }
+    }
+
+    /// The server has closed.
+    fn hear_fin(&mut self, place: usize, run: &mut Run) -> Result<(), Wrong> {
+        let seat = &mut self.seats[place];
+        if let Some(error) = seat.send_error.take() {
+            self.fail(place, Kind::of(&error), &error, run);
+            return Ok(());
+        }
+        match seat.dialogue.ended(&self.shared)? {
+            Fin::Reply(heard) => self.count(place, heard, run),
+            Fin::Announced => {
+                run.tally.reconnects += 1;
+                self.leave(place, run);
+            }
+            Fin::Unannounced if seat.begun.is_empty() => {
+                run.tally.reconnects += 1;
+                self.leave(place, run);
+            }
+            Fin::Unannounced => self.fail(place, Kind::Closed, &ErrorKind::UnexpectedEof.into(), run),
+        }
+        Ok(())
+    }
+
+    /// A connection has failed. Where it had worked before, what was under way is sent again at once on
+    /// another; otherwise the seat rests.
+    fn fail(&mut self, place: usize, kind: Kind, error: &io::Error, run: &mut Run) {
+        run.tally.failures.note(kind, error);
+        let seat = &mut self.seats[place];
+        seat.stream = None;
+        if seat.worked && kind != Kind::Timeout {
+            self.become_(place, State::Idle);
+            self.seats[place].ended_once = true;
+            return self.connect(place, run);
+        }
+        run.pace.give_back(seat.begun.len() as u64);
+        seat.begun.clear();
+        if !seat.ended_once {
+            self.failed_at_once += 1;
+        }
+        seat.ended_once = true;
+        self.become_(place, State::Resting(run.clock.now() + REST));
+    }
+
+    /// Changes a seat's state, keeping the counts.
+    fn become_(&mut self, place: usize, state: State) {
+        let seat = &mut self.seats[place];
+        for (old_or_new, is_new) in [(seat.state, false), (state, true)] {
+            let count = match old_or_new {
+                State::Connecting => &mut self.connecting,
+                State::Open => &mut self.open,
+                State::Idle | State::Resting(_) => continue,
+            };
+            *count = if is_new { *count + 1 } else { *count - 1 };
+        }
+        seat.state = state;
+    }
+}
+
+impl<D: Dialogue> Crowd for Streams<D> {
+    fn open(&mut self, run: &mut Run) -> Result<(), Wrong> {
+        while self.tried < self.seats.len() && self.connecting < OPENING {
+            self.tried += 1;
+            self.last_opened = run.clock.now();
+            self.connect(self.tried - 1, run);
+        }
+        Ok(())
+    }
+
+    fn is_settled(&self, now: u64) -> bool {
+        let is_stuck = now.saturating_sub(self.last_opened) > STUCK;
+        is_stuck || (self.tried == self.seats.len() && self.connecting == 0)
+    }
+
+    fn population(&self) -> usize {
+        self.open
+    }
+
+    fn note(&mut self, event: &Event, run: &mut Run) -> Result<(), Wrong> {
+        let place = event.token().0;
+        let hung_up = event.is_read_closed() || event.is_error();
+        if event.is_writable() {
+            if self.seats[place].state == State::Connecting && !event.is_error() {
+                self.become_(place, State::Open);
+                self.last_opened = run.clock.now();
+            }
+            self.flush(place, run);
+        }
+        if event.is_readable() || hung_up { self.receive(place, hung_up, run) } else { Ok(()) }
+    }
+
+    fn resume(&mut self, run: &mut Run) -> Result<bool, Wrong> {
+        for place in std::mem::take(&mut self.again) {
+            // Whether it has hung up is forgotten by now: to be safe, it is read until it is dry.
+            self.receive(place, true, run)?;
+        }
+        Ok(!self.again.is_empty())
+    }
+
+    fn begin(&mut self, place: u32, due: u64, run: &mut Run) -> Result<(), Wrong> {
+        let place = place as usize;
+        let seat = &mut self.seats[place];
+        seat.offered -= 1;
+        if seat.begun.is_empty() {
+            seat.since = run.clock.now();
+        }
+        match seat.state {
+            State::Open | State::Connecting => {
+                seat.begun.push_back(due);
+                seat.dialogue.ask(&self.shared);
+                self.flush(place, run);
+            }
+            State::Idle => {
+                seat.begun.push_back(due);
+                self.connect(place, run);
+            }
+            // It will be offered again once it is open. The request is lost, and its failure was counted.
+            State::Resting(_) => run.pace.give_back(1),
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, now: u64, run: &mut Run) -> Result<(), Wrong> {
+        let timeout = run.plan.timeout.as_nanos() as u64;
+        for place in 0..self.tried {
+            let seat = &self.seats[place];
+            match seat.state {
+                State::Resting(until) if now >= until && self.connecting < OPENING => {
+                    self.connect(place, run)
+                }
+                State::Connecting if now.saturating_sub(seat.since) > timeout => {
+                    self.fail(place, Kind::Timeout, &ErrorKind::TimedOut.into(), run);
+                }
+                State::Open if !seat.begun.is_empty() && now.saturating_sub(seat.since) > timeout => {
+                    self.fail(place, Kind::Timeout, &ErrorKind::TimedOut.into(), run);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn under_way(&self) -> Box<dyn Iterator<Item = u64> + '_> {
+        Box::new(self.seats.iter().flat_map(|seat| seat.begun.iter().copied()))
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.failed_at_once == self.seats.len()
+    }
+}
+
+impl<D> Seat<D> {
+    fn new(dialogue: D) -> Seat<D> {
+        Seat {
+            stream: None,
+            dialogue,
+            state: State::Idle,
+            begun: VecDeque::new(),
+            offered: 0,
+            since: 0,
+            send_error: None,
+            worked: false,
+            ended_once: false,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What is counted while measuring.
+
+use super::failure::Failures;
+use hdrhistogram::Histogram;
+
+/// The longest latency that is told apart, in nanoseconds: an hour.
+const LONGEST: u64 = 3_600_000_000_000;
+
+/// The counts since [`Tally::begin`].
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// Verified replies.
+    pub operations: u64,
+    /// Bytes given to the kernel.
+    pub bytes_sent: u64,
+    /// Bytes of payload received and verified.
+    pub bytes_received: u64,
+    /// Latencies in nanoseconds, to three digits.
+    pub latency: Histogram<u64>,
+    /// What went wrong.
+    pub failures: Failures,
+    /// Connections opened in place of one that the server has closed between replies.
+    pub reconnects: u64,
+    /// Datagrams without a reply.
+    pub lost: u64,
+    /// Replies to datagrams that came after the reply to a later one.
+    pub reordered: u64,
+    /// Replies to datagrams that had been answered already.
+    pub duplicated: u64,
+    /// Verified replies since the very start, the warm-up included.
+    pub ever: u64,
+    /// When the last of them came, in nanoseconds of the run's clock.
+    pub last: u64,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub fn new() -> Tally {
+        let latency = Histogram::new_with_bounds(1, LONGEST, 3).expect("these bounds make a histogram");
+        Tally {
+            operations: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            latency,
+            failures: Failures::default(),
+            reconnects: 0,
+            lost: 0,
+            reordered: 0,
+            duplicated: 0,
+            ever: 0,
+            last: 0,
+        }
+    }
+
+    /// Forgets the warm-up.
+    pub fn begin(&mut self) {
+        self.latency.reset();
+        *self = Tally { ever: self.ever, last: self.last, latency: self.latency.clone(), ..Tally::new() };
+    }
+
+    /// A verified reply to what was begun (or due) at one time and came at another.
+    pub fn reply(&mut self, begun: u64, now: u64) {
+        self.operations += 1;
+        self.ever += 1;
+        self.last = now;
+        self.latency.saturating_record(now.saturating_sub(begun).max(1));
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_right_to_three_digits_from_nanoseconds_to_minutes() {
+        for unit in [1, 1_000, 1_000_000, 60_000_000] {
+            let mut tally = Tally::new();
+            for number in 1..=1000 {
+                tally.reply(7, 7 + number * unit);
+            }
+            for (quantile, expected) in [(0.5, 500), (0.9, 900), (0.99, 990), (0.999, 999), (1.0, 1000)] {
+                let (found, expected) = (tally.latency.value_at_quantile(quantile), expected * unit);
+                assert!(
+                    found.abs_diff(expected) <= expected / 1000 + 1,
+                    "{quantile}: {found}, not {expected}"
+                );
+            }
+            assert_eq!((tally.operations, tally.latency.len()), (1000, 1000));
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_or_no_time_is_counted_all_the_same() {
+        let mut tally = Tally::new();
+        tally.reply(5, 5);
+        tally.reply(9, 5);
+        tally.reply(0, u64::MAX);
+        assert_eq!((tally.latency.len(), tally.latency.min()), (3, 1));
+        assert!(tally.latency.max() >= LONGEST);
+        tally.begin();
+        assert_eq!((tally.operations, tally.ever, tally.latency.len()), (0, 3, 0));
+    }
+}

@@ -1,0 +1,138 @@
+//! TCP uppercase: a stream out, the same stream in capitals back, cut into messages only by our count.
+
+use super::dialogue::{Dialogue, Fin, Progress};
+use super::payload::Payload;
+use super::wrong::Wrong;
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Text {
+    /// The bytes.
+    pub payload: Payload,
+    /// Bytes of a message.
+    pub size: u64,
+}
+
+/// One connection. Positions count from the start of its stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Upper {
+    /// Where in the payload its stream starts.
+    start: u64,
+    asked: u64,
+    sent: u64,
+    received: u64,
+}
+
+impl Dialogue for Upper {
+    type Shared = Text;
+
+    fn new(shared: &mut Text) -> Upper {
+        Upper { start: shared.payload.start() as u64, asked: 0, sent: 0, received: 0 }
+    }
+
+    fn ask(&mut self, shared: &Text) {
+        self.asked += shared.size;
+    }
+
+    fn unsent<'a>(&self, shared: &'a Text) -> &'a [u8] {
+        shared.payload.lower(self.start + self.sent, self.asked - self.sent)
+    }
+
+    fn sent(&mut self, count: usize) {
+        self.sent += count as u64;
+    }
+
+    fn received(&mut self, bytes: &[u8], shared: &Text) -> Result<Progress, Wrong> {
+        let (before, mut rest) = (self.received, bytes);
+        while !rest.is_empty() {
+            // A reply can't be longer than what was sent so far.
+            let due = self.sent - self.received;
+            let expected = shared.payload.upper(self.start + self.received, due.min(rest.len() as u64));
+            let (piece, more) = rest.split_at(expected.len());
+            if piece != expected || expected.is_empty() {
+                return Err(self.wrong(expected, rest, shared));
+            }
+            self.received += piece.len() as u64;
+            rest = more;
+        }
+        let replies = (self.received / shared.size - before / shared.size) as usize;
+        Ok(Progress { replies, payload: bytes.len() as u64, refusals: 0 })
+    }
+
+    fn ended(&mut self, shared: &Text) -> Result<Fin, Wrong> {
+        let rest = self.received % shared.size;
+        if rest != 0 {
+            let number = self.received / shared.size + 1;
+            return Err(Wrong::ended(format!(
+                "closed the connection after {rest} of {} bytes of reply {number}",
+                shared.size
+            )));
+        }
+        Ok(Fin::Unannounced)
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+impl Upper {
+    fn wrong(&self, expected: &[u8], got: &[u8], shared: &Text) -> Wrong {
+        if expected.is_empty() {
+            let count = got.len();
+            return Wrong::unasked(format!("sent {count} bytes more than it was asked for"), got);
+        }
+        let at = self.received + Wrong::first_difference(expected, got) as u64;
+        let (number, offset) = (at / shared.size + 1, at % shared.size);
+        Wrong::differs(format!("reply {number} on a connection differs at byte {offset}"), expected, got)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talk() -> (Text, Upper, Vec<u8>) {
+        let mut text = Text { payload: Payload::new(10), size: 10 };
+        let mut upper = Upper::new(&mut text);
+        upper.ask(&text);
+        upper.ask(&text);
+        let sent = upper.unsent(&text).to_vec();
+        assert_eq!(sent.len(), 20);
+        upper.sent(20);
+        assert!(upper.unsent(&text).is_empty());
+        let reply = sent.to_ascii_uppercase();
+        (text, upper, reply)
+    }
+
+    #[test]
+    fn replies_are_counted_however_they_are_cut() {
+        for cut in 1..20 {
+            let (text, mut upper, reply) = talk();
+            let first = upper.received(&reply[..cut], &text).unwrap();
+            let second = upper.received(&reply[cut..], &text).unwrap();
+            assert_eq!((first.replies, first.replies + second.replies), (cut / 10, 2));
+            assert_eq!(upper.ended(&text), Ok(Fin::Unannounced));
+        }
+    }
+
+    #[test]
+    fn a_flipped_byte_a_missing_byte_and_a_byte_too_many_are_wrong() {
+        for place in 0..20 {
+            let (text, mut upper, mut reply) = talk();
+            reply[place] ^= 0x20;
+            let wrong = upper.received(&reply, &text).unwrap_err().to_string();
+            let expected = format!("reply {} on a connection differs at byte {}", place / 10 + 1, place % 10);
+            assert!(wrong.contains(&expected), "{wrong}");
+        }
+        let (text, mut upper, mut reply) = talk();
+        reply.remove(3);
+        assert!(upper.received(&reply, &text).is_err());
+        let (text, mut upper, mut reply) = talk();
+        reply.push(b'X');
+        assert!(upper.received(&reply, &text).unwrap_err().to_string().contains("1 bytes more"));
+        let (text, mut upper, reply) = talk();
+        upper.received(&reply[..13], &text).unwrap();
+        assert!(upper.ended(&text).unwrap_err().to_string().contains("after 3 of 10 bytes of reply 2"));
+    }
+}
