@@ -9,7 +9,7 @@ use super::failure::Kind;
 use super::internal;
 use super::outcome::{self, Outcome};
 use super::pace::Pace;
-use super::plan::{End, Plan};
+use super::plan::{End, Plan, Service};
 use super::process::Snapshots;
 use super::progress::Progress;
 use super::tally::Tally;
@@ -271,8 +271,27 @@ impl<'a> Engine<'a> {
             ));
         };
         self.count_the_waiting(crowd, since, finished);
+        self.count_the_lost(crowd, &mut Events::with_capacity(EVENTS))?;
         let elapsed = Duration::from_nanos(finished - since);
         Ok(outcome::conclude(self.run.plan, elapsed, self.run.tally, snapshots, self.reduced))
+    }
+
+    /// Datagrams that are still under way are lost or not: waits until that is known, sending no more.
+    fn count_the_lost(&mut self, crowd: &mut impl Crowd, events: &mut Events) -> Result<(), Trouble> {
+        if self.run.plan.service != Service::Udp {
+            return Ok(());
+        }
+        self.run.pace.stop();
+        self.run.operations_left = Some(0);
+        let bytes_received = self.run.tally.bytes_received;
+        let end = self.run.clock.now() + (self.run.plan.timeout + 2 * TICK).as_nanos() as u64;
+        let mut busy = true;
+        while crowd.under_way().next().is_some() && self.run.clock.now() < end {
+            self.wait(events, busy)?;
+            busy = self.turn(events, crowd).map_err(|wrong| wrong_reply(self.run.plan, &wrong))?;
+        }
+        self.run.tally.bytes_received = bytes_received;
+        Ok(())
     }
 
     /// Looks at those who have no reply at the end. In a closed loop those count as timeouts that have
@@ -280,7 +299,11 @@ impl<'a> Engine<'a> {
     /// it would have been at least that.
     fn count_the_waiting(&mut self, crowd: &impl Crowd, since: u64, finished: u64) {
         let tally = &mut self.run.tally;
+        let is_udp = self.run.plan.service == Service::Udp;
         if self.run.pace.is_closed_loop() {
+            if is_udp {
+                return;
+            }
             let half = (finished - since) / 2;
             let waiting = crowd.under_way().filter(|&due| finished.saturating_sub(due) > half).count();
             if waiting > 0 && half > 0 {
@@ -293,7 +316,9 @@ impl<'a> Engine<'a> {
             return;
         }
         let usual = tally.latency.value_at_quantile(0.5);
-        for waited in crowd.under_way().map(|due| finished.saturating_sub(due)) {
+        // A datagram may be lost, which isn't slow.
+        let waiting = if is_udp { 0 } else { usize::MAX };
+        for waited in crowd.under_way().take(waiting).map(|due| finished.saturating_sub(due)) {
             if waited > usual {
                 tally.latency.saturating_record(waited);
             }
@@ -322,7 +347,7 @@ fn nothing_worked(plan: &Plan, tally: &Tally) -> Trouble {
     let target = &plan.target;
     let kind = tally.failures.chief();
     if let (Some(Kind::Refused), Some(&address)) = (kind, plan.addresses.first())
-        && plan.service != super::plan::Service::Udp
+        && plan.service != Service::Udp
     {
         return Trouble::connecting(address, &ErrorKind::ConnectionRefused.into());
     }

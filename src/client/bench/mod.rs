@@ -9,6 +9,7 @@
 //! | [`engine`] | the loop: events, the schedule, the clock |
 //! | [`crowd`] | what the loop drives, one of the next two |
 //! | [`streams`] | TCP connections, each with a [`dialogue`]: [`upper`] |
+//! | [`datagrams`] | UDP sockets, each datagram with an [`identity`] |
 //! | [`pace`] | when the next request is due, closed loop or open |
 //! | [`tally`], [`failure`], [`wrong`] | what is counted, what fails, what ends the run |
 //! | [`payload`] | the bytes that are sent, and what must come back |
@@ -18,10 +19,12 @@
 //! As a library: make a [`Plan`](plan::Plan), call [`measure`], read the [`Outcome`](outcome::Outcome).
 
 pub mod crowd;
+pub mod datagrams;
 pub mod descriptors;
 pub mod dialogue;
 pub mod engine;
 pub mod failure;
+pub mod identity;
 pub mod json;
 pub mod options;
 pub mod outcome;
@@ -38,7 +41,9 @@ pub mod upper;
 pub mod wrong;
 
 use super::trouble::{Trouble, plain};
+use datagrams::Datagrams;
 use engine::Engine;
+use identity::Identity;
 use options::Bench;
 use outcome::Outcome;
 use payload::Payload;
@@ -82,7 +87,12 @@ pub fn measure(plan: &Plan, stop: &AtomicBool, progress: &mut Progress) -> Resul
             let text = Text { payload: Payload::new(plan.size), size: plan.size as u64 };
             Engine::new(&plan, reduced)?.run(&mut Streams::<Upper>::new(&plan, text), stop, progress)
         }
-        Service::Udp | Service::Http => Err(Trouble::new("not yet", "")),
+        Service::Udp => {
+            let identity = Identity::new(plan.size);
+            datagrams::fit(&mut plan, &identity, &mut reduced);
+            Engine::new(&plan, reduced)?.run(&mut Datagrams::new(&plan, identity), stop, progress)
+        }
+        Service::Http => Err(Trouble::new("not yet", "")),
     }
 }
 

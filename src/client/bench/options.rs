@@ -28,6 +28,16 @@ enum Target {
         #[command(flatten)]
         load: Load,
     },
+    /// A UDP uppercase server
+    Udp {
+        #[command(flatten)]
+        peer: Peer,
+        /// Keep so many datagrams under way on each socket
+        #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
+        window: usize,
+        #[command(flatten)]
+        load: Load,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -96,12 +106,21 @@ impl Bench {
                 let plan = load.plan(Service::Tcp, target, addresses, Duration::from_secs(5));
                 Ok(Plan { depth: stream.pipeline, reconnect: stream.reconnect, ..plan })
             }
+            Target::Udp { peer, window, load } => {
+                let (target, addresses) = peer.find()?;
+                let most = if addresses.iter().all(SocketAddr::is_ipv6) { 65_527 } else { 65_507 };
+                if load.size > most {
+                    wrong_usage(&format!("--size {}: a datagram has at most {most} bytes", load.size));
+                }
+                let plan = load.plan(Service::Udp, target, addresses, Duration::from_millis(500));
+                Ok(Plan { depth: *window, ..plan })
+            }
         }
     }
 
     /// Whether the result is to be JSON.
     pub fn wants_json(&self) -> bool {
-        let Target::Tcp { load, .. } = &self.target;
+        let (Target::Tcp { load, .. } | Target::Udp { load, .. }) = &self.target;
         load.json
     }
 }

@@ -18,13 +18,14 @@ pub struct Pace {
     /// How many may still be begun, where their number is given.
     left: Option<u64>,
     free: VecDeque<u32>,
+    stopped: bool,
 }
 
 impl Pace {
     /// So many requests a second, or a closed loop.
     pub fn new(rate: Option<f64>) -> Pace {
         let interval = rate.map(|rate| 1e9 / rate);
-        Pace { interval, origin: None, begun: 0, left: None, free: VecDeque::new() }
+        Pace { interval, origin: None, begun: 0, left: None, free: VecDeque::new(), stopped: false }
     }
 
     /// Whether requests wait for replies only.
@@ -42,6 +43,11 @@ impl Pace {
         self.left = Some(left);
     }
 
+    /// No more at all.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
     /// So many requests came to nothing: as many others may be begun in their place.
     pub fn give_back(&mut self, count: u64) {
         if let Some(left) = &mut self.left {
@@ -51,7 +57,7 @@ impl Pace {
 
     /// Takes the next request off the schedule if it is due, and says when it was. The caller begins it.
     pub fn take(&mut self, now: u64) -> Option<u64> {
-        if self.left == Some(0) {
+        if self.left == Some(0) || self.stopped {
             return None;
         }
         let due = if self.is_closed_loop() { now } else { self.next().filter(|&due| due <= now)? };
@@ -77,7 +83,7 @@ impl Pace {
 
     /// When to look again: the time of the next request, where a place is free for it.
     pub fn wake(&self) -> Option<u64> {
-        if self.free.is_empty() || self.left == Some(0) { None } else { self.next() }
+        if self.free.is_empty() || self.left == Some(0) || self.stopped { None } else { self.next() }
     }
 
     /// How many are due and not begun, and the time of the oldest of them and the time between two.
