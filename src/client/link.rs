@@ -34,8 +34,13 @@ impl Link {
     /// Connects to the first address of a host that lets us, and says of each that doesn't, if none does.
     /// Reads and writes will fail after `timeout` without progress.
     pub fn open(host: &str, port: u16, timeout: Duration) -> Result<Link, Trouble> {
+        Link::to_any(host, &resolve::addresses(host, port)?, timeout)
+    }
+
+    /// The same where the addresses of the host are known.
+    pub fn to_any(host: &str, addresses: &[SocketAddr], timeout: Duration) -> Result<Link, Trouble> {
         let mut trouble = None;
-        for address in resolve::addresses(host, port)? {
+        for &address in addresses {
             match Link::to(address, timeout) {
                 Ok(link) => return Ok(link),
                 Err(error) => {

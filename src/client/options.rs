@@ -170,7 +170,8 @@ pub struct Explain {
     pub all: bool,
 }
 
-fn field(text: &str) -> Result<(String, String), String> {
+/// Reads `NAME: VALUE`.
+pub(super) fn field(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("a field is NAME: VALUE")?;
     let value = value.trim();
     let token = !name.is_empty()

@@ -82,7 +82,7 @@ pub fn fit(plan: &mut Plan, identity: &Identity, reduced: &mut Vec<String>) {
     let most = (identity.modulus() / 2).min(OVERTAKEN as u64 / 2) as usize;
     if plan.depth > most {
         reduced.push(format!(
-            "a window of {} reduced to {most}: {size} bytes can't tell more apart",
+            "a window of {} reduced to {most}: datagrams of size {size} can't tell more apart",
             plan.depth
         ));
         plan.depth = most;

@@ -7,12 +7,15 @@ use super::wrong::Wrong;
 /// What a piece of the server's bytes amounts to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Replies that it completed.
+    /// Verified replies that it completed.
     pub replies: usize,
     /// Bytes of payload in it.
     pub payload: u64,
-    /// Of the replies, those that are errors: right as HTTP, with a status of 400 or above.
+    /// Further replies that say that the server can't answer now, as HTTP has them: complete, and nothing to
+    /// be verified.
     pub refusals: usize,
+    /// Of both, those that have the status of an error.
+    pub errors: usize,
 }
 
 /// What the server's FIN means.
@@ -44,10 +47,10 @@ pub trait Dialogue {
     fn sent(&mut self, count: usize);
 
     /// These bytes have come, one at least. An error is final.
-    fn received(&mut self, bytes: &[u8], shared: &Self::Shared) -> Result<Progress, Wrong>;
+    fn received(&mut self, bytes: &[u8], shared: &mut Self::Shared) -> Result<Progress, Wrong>;
 
     /// The server's FIN has come. An error is final.
-    fn ended(&mut self, shared: &Self::Shared) -> Result<Fin, Wrong>;
+    fn ended(&mut self, shared: &mut Self::Shared) -> Result<Fin, Wrong>;
 
     /// Whether the connection can carry no further request, as the server has said.
     fn is_over(&self) -> bool;

@@ -6,7 +6,6 @@
 
 use super::crowd::Crowd;
 use super::failure::Kind;
-use super::internal;
 use super::outcome::{self, Outcome};
 use super::pace::Pace;
 use super::plan::{End, Plan, Service};
@@ -14,6 +13,7 @@ use super::process::Snapshots;
 use super::progress::Progress;
 use super::tally::Tally;
 use super::wrong::Wrong;
+use super::{internal, wrong_reply};
 use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
 use mio::unix::SourceFd;
@@ -218,7 +218,7 @@ impl<'a> Engine<'a> {
 
     fn begin_measuring(&mut self, crowd: &impl Crowd) {
         let (asked, open) = (self.run.plan.connections, crowd.population());
-        if open < asked && !self.run.plan.reconnect {
+        if open < asked && !self.run.plan.reconnect && self.run.tally.reconnects == 0 {
             let why = match self.run.tally.failures.chief() {
                 Some(kind) => format!("{} failed, most of them by: {}", asked - open, kind.name()),
                 None => "the server hasn't accepted the others".to_owned(),
@@ -336,10 +336,6 @@ impl<'a> Engine<'a> {
             ));
         }
     }
-}
-
-fn wrong_reply(plan: &Plan, wrong: &Wrong) -> Trouble {
-    Trouble::new(format!("{} answered wrongly: {}", plan.target, wrong.what()), wrong.detail())
 }
 
 /// Why there was not a single reply.

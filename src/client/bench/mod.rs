@@ -8,7 +8,7 @@
 //! | [`options`], [`plan`] | the command line, and what is to be done |
 //! | [`engine`] | the loop: events, the schedule, the clock |
 //! | [`crowd`] | what the loop drives, one of the next two |
-//! | [`streams`] | TCP connections, each with a [`dialogue`]: [`upper`] |
+//! | [`streams`] | TCP connections, each with a [`dialogue`]: [`upper`] or [`web`] with its [`page`] |
 //! | [`datagrams`] | UDP sockets, each datagram with an [`identity`] |
 //! | [`pace`] | when the next request is due, closed loop or open |
 //! | [`tally`], [`failure`], [`wrong`] | what is counted, what fails, what ends the run |
@@ -29,6 +29,7 @@ pub mod json;
 pub mod options;
 pub mod outcome;
 pub mod pace;
+pub mod page;
 pub mod payload;
 pub mod plan;
 pub mod process;
@@ -38,6 +39,7 @@ pub mod streams;
 pub mod table;
 pub mod tally;
 pub mod upper;
+pub mod web;
 pub mod wrong;
 
 use super::trouble::{Trouble, plain};
@@ -56,6 +58,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use streams::Streams;
 use upper::{Text, Upper};
+use web::Web;
+use wrong::Wrong;
 
 /// Does what the options say, and prints the result on standard output.
 pub fn run(options: &Bench) -> Result<(), Trouble> {
@@ -92,8 +96,16 @@ pub fn measure(plan: &Plan, stop: &AtomicBool, progress: &mut Progress) -> Resul
             datagrams::fit(&mut plan, &identity, &mut reduced);
             Engine::new(&plan, reduced)?.run(&mut Datagrams::new(&plan, identity), stop, progress)
         }
-        Service::Http => Err(Trouble::new("not yet", "")),
+        Service::Http => {
+            let page = web::learn(&mut plan)?;
+            Engine::new(&plan, reduced)?.run(&mut Streams::<Web>::new(&plan, page), stop, progress)
+        }
     }
+}
+
+/// A wrong reply as a failure.
+fn wrong_reply(plan: &Plan, wrong: &Wrong) -> Trouble {
+    Trouble::new(format!("{} answered wrongly: {}", plan.target, wrong.what()), wrong.detail())
 }
 
 /// Something that this machine should have provided.

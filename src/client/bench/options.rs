@@ -1,6 +1,9 @@
 //! The command line of `shout bench`.
 
 use super::plan::{End, Plan, Service};
+use super::web::request;
+use crate::client::http::connection::Host;
+use crate::client::options::field;
 use crate::client::resolve;
 use crate::client::trouble::Trouble;
 use crate::values::{duration, patience, positive};
@@ -8,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Subcommand};
 use std::net::SocketAddr;
 use std::time::Duration;
+use url::Url;
 
 /// `shout bench`.
 #[derive(Debug, Args)]
@@ -35,6 +39,19 @@ enum Target {
         /// Keep so many datagrams under way on each socket
         #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
         window: usize,
+        #[command(flatten)]
+        load: Load,
+    },
+    /// A web server
+    Http {
+        /// What to get; http:// may be left out
+        #[arg(value_parser = crate::client::http::url)]
+        url: Url,
+        /// A further field of each request
+        #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]
+        fields: Vec<(String, String)>,
+        #[command(flatten)]
+        stream: Stream,
         #[command(flatten)]
         load: Load,
     },
@@ -115,12 +132,19 @@ impl Bench {
                 let plan = load.plan(Service::Udp, target, addresses, Duration::from_millis(500));
                 Ok(Plan { depth: *window, ..plan })
             }
+            Target::Http { url, fields, stream, load } => {
+                let host = Host::of(url)?;
+                let addresses = resolve::addresses(&host.name, host.port)?;
+                let plan = load.plan(Service::Http, url.to_string(), addresses, Duration::from_secs(5));
+                let request = request(url, fields, stream.reconnect);
+                Ok(Plan { request, depth: stream.pipeline, reconnect: stream.reconnect, ..plan })
+            }
         }
     }
 
     /// Whether the result is to be JSON.
     pub fn wants_json(&self) -> bool {
-        let (Target::Tcp { load, .. } | Target::Udp { load, .. }) = &self.target;
+        let (Target::Tcp { load, .. } | Target::Udp { load, .. } | Target::Http { load, .. }) = &self.target;
         load.json
     }
 }
@@ -150,6 +174,7 @@ impl Load {
             addresses,
             connections: self.connections,
             size: self.size,
+            request: Vec::new(),
             depth: 1,
             rate: self.rate,
             reconnect: false,

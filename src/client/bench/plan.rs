@@ -1,7 +1,8 @@
 //! What is to be measured, and how.
 
+use crate::client::link::Link;
 use crate::client::trouble::Trouble;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The kind of server.
@@ -48,6 +49,8 @@ pub struct Plan {
     pub connections: usize,
     /// Bytes of a message or datagram.
     pub size: usize,
+    /// The request of an HTTP server, head and all; otherwise empty.
+    pub request: Vec<u8>,
     /// Messages, requests or datagrams under way on each connection.
     pub depth: usize,
     /// Requests a second over all connections (open loop). Without it each reply is awaited before the
@@ -68,23 +71,8 @@ pub struct Plan {
 /// Where a host has several addresses, as `localhost` has, leaves only one that accepts connections.
 /// A single one is not tried: the server should see no connection but those that are measured.
 pub fn settle_on_an_address(plan: &mut Plan) -> Result<(), Trouble> {
-    if plan.addresses.len() < 2 {
-        return Ok(());
+    if plan.addresses.len() > 1 {
+        plan.addresses = vec![Link::to_any(&plan.target, &plan.addresses, plan.timeout)?.peer];
     }
-    let mut trouble = None;
-    for &address in &plan.addresses {
-        match TcpStream::connect_timeout(&address, plan.timeout) {
-            Ok(_) => {
-                plan.addresses = vec![address];
-                return Ok(());
-            }
-            Err(error) => {
-                trouble = Some(match trouble {
-                    None => Trouble::connecting(address, &error),
-                    Some(trouble) => Trouble::nor(trouble, address, &error),
-                });
-            }
-        }
-    }
-    Err(trouble.unwrap_or_else(|| Trouble::new(format!("{} has no address", plan.target), "")))
+    Ok(())
 }

@@ -185,7 +185,7 @@ impl<D: Dialogue> Streams<D> {
                 Ok(0) => return self.hear_fin(place, run),
                 Ok(count) => {
                     let seat = &mut self.seats[place];
-                    let heard = seat.dialogue.received(&self.room[..count], &self.shared)?;
+                    let heard = seat.dialogue.received(&self.room[..count], &mut self.shared)?;
                     self.count(place, heard, run);
                     if self.seats[place].state != State::Open {
                         return Ok(());
@@ -212,14 +212,17 @@ impl<D: Dialogue> Streams<D> {
         let now = run.clock.now();
         seat.since = now;
         run.tally.bytes_received += heard.payload;
-        if heard.replies == 0 {
+        run.tally.failures.add(Kind::Status, heard.errors as u64);
+        if heard.replies + heard.refusals == 0 {
             return;
         }
         seat.worked = true;
-        run.tally.failures.add(Kind::Status, heard.refusals as u64);
         for due in seat.begun.drain(..heard.replies.min(seat.begun.len())) {
             run.reply(due, now);
         }
+        let refused = heard.refusals.min(seat.begun.len());
+        seat.begun.drain(..refused);
+        run.pace.give_back(refused as u64);
         let is_over = seat.dialogue.is_over();
         if self.reconnect || is_over {
             if is_over && !self.reconnect {
@@ -251,7 +254,7 @@ impl<D: Dialogue> Streams<D> {
             self.fail(place, Kind::of(&error), &error, run);
             return Ok(());
         }
-        match seat.dialogue.ended(&self.shared)? {
+        match seat.dialogue.ended(&mut self.shared)? {
             Fin::Reply(heard) => self.count(place, heard, run),
             Fin::Announced => {
                 run.tally.reconnects += 1;

@@ -85,7 +85,8 @@ fn heading(outcome: &Outcome) -> String {
     let plural = if plan.connections == 1 { "" } else { "s" };
     let mut text = format!("{kind}{}: {} {sockets}{plural}", plan.target, count(plan.connections as f64));
     if plan.service != Service::Http {
-        text += &format!(", {things} of {} bytes", count(plan.size as f64));
+        let unit = if plan.size == 1 { "byte" } else { "bytes" };
+        text += &format!(", {things} of {} {unit}", count(plan.size as f64));
     }
     text += &match (plan.reconnect, plan.depth) {
         (true, _) => ", each request on a new connection".to_owned(),

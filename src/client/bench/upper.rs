@@ -42,7 +42,7 @@ impl Dialogue for Upper {
         self.sent += count as u64;
     }
 
-    fn received(&mut self, bytes: &[u8], shared: &Text) -> Result<Progress, Wrong> {
+    fn received(&mut self, bytes: &[u8], shared: &mut Text) -> Result<Progress, Wrong> {
         let (before, mut rest) = (self.received, bytes);
         while !rest.is_empty() {
             // A reply can't be longer than what was sent so far.
@@ -56,10 +56,10 @@ impl Dialogue for Upper {
             rest = more;
         }
         let replies = (self.received / shared.size - before / shared.size) as usize;
-        Ok(Progress { replies, payload: bytes.len() as u64, refusals: 0 })
+        Ok(Progress { replies, payload: bytes.len() as u64, ..Progress::default() })
     }
 
-    fn ended(&mut self, shared: &Text) -> Result<Fin, Wrong> {
+    fn ended(&mut self, shared: &mut Text) -> Result<Fin, Wrong> {
         let rest = self.received % shared.size;
         if rest != 0 {
             let number = self.received / shared.size + 1;
@@ -108,31 +108,31 @@ mod tests {
     #[test]
     fn replies_are_counted_however_they_are_cut() {
         for cut in 1..20 {
-            let (text, mut upper, reply) = talk();
-            let first = upper.received(&reply[..cut], &text).unwrap();
-            let second = upper.received(&reply[cut..], &text).unwrap();
+            let (mut text, mut upper, reply) = talk();
+            let first = upper.received(&reply[..cut], &mut text).unwrap();
+            let second = upper.received(&reply[cut..], &mut text).unwrap();
             assert_eq!((first.replies, first.replies + second.replies), (cut / 10, 2));
-            assert_eq!(upper.ended(&text), Ok(Fin::Unannounced));
+            assert_eq!(upper.ended(&mut text), Ok(Fin::Unannounced));
         }
     }
 
     #[test]
     fn a_flipped_byte_a_missing_byte_and_a_byte_too_many_are_wrong() {
         for place in 0..20 {
-            let (text, mut upper, mut reply) = talk();
+            let (mut text, mut upper, mut reply) = talk();
             reply[place] ^= 0x20;
-            let wrong = upper.received(&reply, &text).unwrap_err().to_string();
+            let wrong = upper.received(&reply, &mut text).unwrap_err().to_string();
             let expected = format!("reply {} on a connection differs at byte {}", place / 10 + 1, place % 10);
             assert!(wrong.contains(&expected), "{wrong}");
         }
-        let (text, mut upper, mut reply) = talk();
+        let (mut text, mut upper, mut reply) = talk();
         reply.remove(3);
-        assert!(upper.received(&reply, &text).is_err());
-        let (text, mut upper, mut reply) = talk();
+        assert!(upper.received(&reply, &mut text).is_err());
+        let (mut text, mut upper, mut reply) = talk();
         reply.push(b'X');
-        assert!(upper.received(&reply, &text).unwrap_err().to_string().contains("1 bytes more"));
-        let (text, mut upper, reply) = talk();
-        upper.received(&reply[..13], &text).unwrap();
-        assert!(upper.ended(&text).unwrap_err().to_string().contains("after 3 of 10 bytes of reply 2"));
+        assert!(upper.received(&reply, &mut text).unwrap_err().to_string().contains("1 bytes more"));
+        let (mut text, mut upper, reply) = talk();
+        upper.received(&reply[..13], &mut text).unwrap();
+        assert!(upper.ended(&mut text).unwrap_err().to_string().contains("after 3 of 10 bytes of reply 2"));
     }
 }

@@ -1,8 +1,8 @@
 //! The HTTP client: GETs URLs in order, on one connection where the server lets it, and says whether it
 //! did. The bodies go to standard output, everything about them to standard error.
 
-mod connection;
-mod response;
+pub(super) mod connection;
+pub(super) mod response;
 
 use super::options::Http;
 use super::report::seconds;

@@ -28,10 +28,16 @@ pub struct Response {
     pub reuse: Reuse,
 }
 
-enum Framing {
+/// How the end of a body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none.
     Nothing,
+    /// It has so many bytes.
     Length(u64),
+    /// It comes in chunks.
     Chunked,
+    /// It ends with the connection.
     ToTheEnd,
 }
 
@@ -97,7 +103,8 @@ fn not_http(connection: &Connection, why: &str) -> Trouble {
     )
 }
 
-fn understand(parsed: &httparse::Response, is_head: bool) -> Result<(Response, Framing), String> {
+/// What a head says, the bytes of its body not counted yet; or what is wrong with it.
+pub fn understand(parsed: &httparse::Response, is_head: bool) -> Result<(Response, Framing), String> {
     let status = parsed.code.unwrap_or(0);
     let values = |name: &'static str| {
         let named = parsed.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));

@@ -1,0 +1,127 @@
+//! The page that every response has to be: the first response of a server, kept whole.
+
+use super::wrong::Wrong;
+use crate::client::http::connection::Reuse;
+use crate::client::http::response::{Framing, understand};
+
+/// Bytes of the longest page, as all of it is kept to be compared with.
+pub const LONGEST: usize = 256 * 1024 * 1024;
+
+/// Copies of the request that are ready to be sent in one piece.
+const COPIES: usize = 64;
+
+/// What all connections share.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The request, many times over, and the length of one.
+    pub requests: Vec<u8>,
+    /// Bytes of one request.
+    pub request: u64,
+    /// The status of the first response, once it is known.
+    pub status: Option<u16>,
+    /// The content.
+    pub body: Vec<u8>,
+    /// The last head that was understood, so that the same one needn't be read again.
+    head: Vec<u8>,
+    understood: Option<Understood>,
+}
+
+/// What a head says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Understood {
+    /// The status code.
+    pub status: u16,
+    /// How its body ends.
+    pub framing: Framing,
+    /// Whether the connection can carry another request.
+    pub reuse: bool,
+}
+
+impl Page {
+    /// Nothing known but how to ask.
+    pub fn new(request: &[u8]) -> Page {
+        Page { requests: request.repeat(COPIES), request: request.len() as u64, ..Page::default() }
+    }
+
+    /// What the head at the start of `bytes` says and how long it is, if it is the last one again. Most are,
+    /// as only the date changes, once a second.
+    pub fn known_head(&self, bytes: &[u8]) -> Option<(Understood, usize)> {
+        let understood = self.understood?;
+        bytes.starts_with(&self.head).then_some((understood, self.head.len()))
+    }
+
+    /// The same for any head; `None` while it is incomplete.
+    pub fn read_head(&mut self, bytes: &[u8]) -> Result<Option<(Understood, usize)>, Wrong> {
+        let mut fields = [httparse::EMPTY_HEADER; 100];
+        let mut parsed = httparse::Response::new(&mut fields);
+        let length = match parsed.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(error) => return Err(Wrong::unasked(format!("a head that isn't HTTP/1 ({error})"), bytes)),
+        };
+        let (response, framing) =
+            understand(&parsed, false).map_err(|why| Wrong::unasked(format!("a head: {why}"), bytes))?;
+        let understood = Understood { status: response.status, framing, reuse: response.reuse == Reuse::Yes };
+        self.head.clear();
+        self.head.extend_from_slice(&bytes[..length]);
+        self.understood = Some(understood);
+        Ok(Some((understood, length)))
+    }
+
+    /// Whether a response of this status is to have the content of the first one. An overloaded server may
+    /// say so with another (RFC 9110 section 15.6, RFC 6585 section 4): that is an error and not a wrong reply.
+    pub fn is_comparable(&self, status: u16) -> Result<bool, Wrong> {
+        match self.status {
+            None => Ok(true),
+            Some(first) if first == status => Ok(true),
+            Some(_) if status >= 500 || status == 429 => Ok(false),
+            Some(first) => {
+                Err(Wrong::ended(format!("the status {status}, where the first response had {first}")))
+            }
+        }
+    }
+
+    /// Compares, or learns, the part of a body from `at` on.
+    pub fn compare(&mut self, at: usize, piece: &[u8]) -> Result<(), Wrong> {
+        if self.status.is_none() {
+            if self.body.len() + piece.len() > LONGEST {
+                return Err(Wrong::ended(format!(
+                    "a body of more than {LONGEST} bytes, which can't be compared"
+                )));
+            }
+            self.body.extend_from_slice(piece);
+            return Ok(());
+        }
+        let expected = &self.body[at..self.body.len().min(at + piece.len())];
+        if expected == piece {
+            return Ok(());
+        }
+        let first = Wrong::first_difference(expected, piece);
+        if first == self.body.len() - at {
+            let length = self.body.len();
+            return Err(Wrong::unasked(
+                format!("a body that goes on after the {length} bytes of the first one"),
+                &piece[first..],
+            ));
+        }
+        Err(Wrong::differs(
+            format!("a body that differs from the first one at byte {}", at + first),
+            expected,
+            piece,
+        ))
+    }
+
+    /// The body has ended after so many bytes.
+    pub fn complete(&mut self, at: usize, status: u16) -> Result<(), Wrong> {
+        if self.status.is_none() {
+            self.status = Some(status);
+        }
+        if at < self.body.len() {
+            return Err(Wrong::ended(format!(
+                "a body of {at} bytes, where the first had {}",
+                self.body.len()
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,274 @@
+//! HTTP: the same GET again and again. The first response is learned, and every later one has to have its
+//! status and its content; heads may differ, as dates do.
+
+use super::dialogue::{Dialogue, Fin, Progress};
+use super::page::{Page, Understood};
+use super::plan::Plan;
+use super::wrong::Wrong;
+use super::wrong_reply;
+use crate::client::http::response::Framing;
+use crate::client::link::Link;
+use crate::client::trouble::Trouble;
+use crate::http::chunked::{Decoder, Piece};
+use std::time::{Duration, Instant};
+use url::{Position, Url};
+
+/// Bytes of a response head that are read before it is given up.
+const HEAD: usize = 64 * 1024;
+
+/// Time for the first response, however long it is.
+const LEARNING: Duration = Duration::from_secs(30);
+
+/// One connection.
+#[derive(Debug)]
+pub struct Web {
+    /// Bytes of requests: to be sent, and sent so far.
+    asked: u64,
+    sent: u64,
+    /// Responses so far.
+    answered: u64,
+    /// A head that has come in part.
+    head: Vec<u8>,
+    /// The body that is being received, behind its head.
+    body: Option<Body>,
+    is_over: bool,
+}
+
+#[derive(Debug)]
+struct Body {
+    head: Understood,
+    end: End,
+    /// Bytes so far.
+    at: usize,
+    /// Whether it is to be compared.
+    counts: bool,
+}
+
+#[derive(Debug)]
+enum End {
+    Length(u64),
+    Chunked(Decoder),
+    Fin,
+}
+
+/// The request for a URL, with the user's own fields.
+pub fn request(url: &Url, fields: &[(String, String)], close: bool) -> Vec<u8> {
+    let target = &url[Position::BeforePath..Position::AfterQuery];
+    let host = &url[Position::BeforeHost..Position::AfterPort];
+    let mut head = format!("GET {target} HTTP/1.1\r\n");
+    let given = |name: &str| fields.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+    let usual = [("Host", host), ("User-Agent", "shout"), ("Accept", "*/*"), ("Connection", "close")];
+    for (name, value) in
+        usual.into_iter().filter(|(name, _)| !given(name) && (close || *name != "Connection"))
+    {
+        head += &format!("{name}: {value}\r\n");
+    }
+    for (name, value) in fields {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head += "\r\n";
+    head.into_bytes()
+}
+
+/// Asks once, on a connection of its own, for what every response will be compared with, and settles on
+/// the address that answered.
+pub fn learn(plan: &mut Plan) -> Result<Page, Trouble> {
+    let mut page = Page::new(&plan.request);
+    let mut link = Link::to_any(&plan.target, &plan.addresses, plan.timeout)?;
+    plan.addresses = vec![link.peer];
+    link.send(&plan.request)?;
+    let mut web = Web::new(&mut page);
+    web.asked = page.request;
+    web.sent = page.request;
+    let mut room = vec![0; HEAD];
+    let start = Instant::now();
+    while page.status.is_none() {
+        let count = link.receive(&mut room)?;
+        let heard = if count == 0 {
+            web.ended(&mut page).map(drop)
+        } else {
+            web.received(&room[..count], &mut page).map(drop)
+        };
+        heard.map_err(|wrong| wrong_reply(plan, &wrong))?;
+        if count == 0 && page.status.is_none() {
+            return Err(Trouble::new(
+                format!("{} closed the connection without a response", link.peer),
+                "Either it isn't an HTTP server, or it could not cope with the request.",
+            ));
+        }
+        if start.elapsed() > LEARNING {
+            return Err(Trouble::new(
+                format!("{}: the first response did not end within {} s", plan.target, LEARNING.as_secs()),
+                "What is measured has to be a page of known length: choose another.",
+            ));
+        }
+    }
+    Ok(page)
+}
+
+impl Dialogue for Web {
+    type Shared = Page;
+
+    fn new(_: &mut Page) -> Web {
+        Web { asked: 0, sent: 0, answered: 0, head: Vec::new(), body: None, is_over: false }
+    }
+
+    fn ask(&mut self, page: &Page) {
+        self.asked += page.request;
+    }
+
+    fn unsent<'a>(&self, page: &'a Page) -> &'a [u8] {
+        let place = (self.sent % page.request) as usize;
+        let most = usize::try_from(self.asked - self.sent).unwrap_or(usize::MAX);
+        &page.requests[place..page.requests.len().min(place.saturating_add(most))]
+    }
+
+    fn sent(&mut self, count: usize) {
+        self.sent += count as u64;
+    }
+
+    fn received(&mut self, bytes: &[u8], page: &mut Page) -> Result<Progress, Wrong> {
+        let mut progress = Progress::default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let consumed = match self.body {
+                None => self.receive_head(rest, page)?,
+                Some(_) => self.receive_body(rest, page, &mut progress)?,
+            };
+            rest = &rest[consumed..];
+            if let Some(Body { end: End::Length(0), .. }) = self.body {
+                self.complete(page, &mut progress)?;
+            }
+        }
+        Ok(progress)
+    }
+
+    fn ended(&mut self, page: &mut Page) -> Result<Fin, Wrong> {
+        match &self.body {
+            Some(Body { end: End::Fin, .. }) => {
+                let mut progress = Progress::default();
+                self.complete(page, &mut progress)?;
+                Ok(Fin::Reply(progress))
+            }
+            Some(Body { end: End::Length(left), at, .. }) => Err(Wrong::ended(format!(
+                "it closed the connection after {at} of {} bytes of a body",
+                *at as u64 + left
+            ))),
+            Some(Body { at, .. }) => {
+                Err(Wrong::ended(format!("it closed the connection after {at} bytes of a chunked body")))
+            }
+            None if !self.head.is_empty() => Err(Wrong::ended(format!(
+                "it closed the connection after {} bytes of a head",
+                self.head.len()
+            ))),
+            None if self.is_over => Ok(Fin::Announced),
+            None => Ok(Fin::Unannounced),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
+}
+
+impl Web {
+    /// Takes a head, or a part of one, off the input; returns how much of it that was.
+    fn receive_head(&mut self, bytes: &[u8], page: &mut Page) -> Result<usize, Wrong> {
+        if self.is_over || self.answered * page.request >= self.sent {
+            let count = bytes.len();
+            return Err(Wrong::unasked(format!("{count} bytes that nobody had asked for"), bytes));
+        }
+        if self.head.is_empty()
+            && let Some((head, length)) = page.known_head(bytes)
+        {
+            self.begin(head, page)?;
+            return Ok(length);
+        }
+        let before = self.head.len();
+        let taken = bytes.len().min(HEAD);
+        self.head.extend_from_slice(&bytes[..taken]);
+        match page.read_head(&self.head)? {
+            Some((head, length)) => {
+                // Left over from the last read, less than a head: so the rest of it is in this one.
+                self.head.clear();
+                self.begin(head, page)?;
+                Ok(length - before)
+            }
+            None if self.head.len() > HEAD => Err(Wrong::ended("a head without end".to_owned())),
+            None => Ok(taken),
+        }
+    }
+
+    fn begin(&mut self, head: Understood, page: &Page) -> Result<(), Wrong> {
+        if (100..200).contains(&head.status) {
+            return Ok(()); // an interim one: the real one follows
+        }
+        let counts = page.is_comparable(head.status)?;
+        let end = match head.framing {
+            Framing::Nothing => End::Length(0),
+            Framing::Length(length) => {
+                let first = page.body.len() as u64;
+                if counts && page.status.is_some() && length != first {
+                    return Err(Wrong::ended(format!(
+                        "a body of {length} bytes, where the first had {first}"
+                    )));
+                }
+                End::Length(length)
+            }
+            Framing::Chunked => End::Chunked(Decoder::new()),
+            Framing::ToTheEnd => End::Fin,
+        };
+        self.body = Some(Body { head, end, at: 0, counts });
+        Ok(())
+    }
+
+    /// Takes some of a body off the input; returns how much.
+    fn receive_body(
+        &mut self,
+        bytes: &[u8],
+        page: &mut Page,
+        progress: &mut Progress,
+    ) -> Result<usize, Wrong> {
+        let Some(body) = &mut self.body else { return Ok(0) };
+        let (consumed, content, is_last) = match &mut body.end {
+            End::Length(left) => {
+                let count = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= count as u64;
+                (count, count, false)
+            }
+            End::Fin => (bytes.len(), bytes.len(), false),
+            End::Chunked(decoder) => match decoder.next(bytes) {
+                Ok(Piece::Framing(count)) => (count, 0, false),
+                Ok(Piece::Content(count)) => (count, count, false),
+                Ok(Piece::Done(count)) => (count, 0, true),
+                Err(_) => return Err(Wrong::unasked("a chunked body that isn't one".to_owned(), bytes)),
+            },
+        };
+        if content > 0 {
+            if body.counts {
+                page.compare(body.at, &bytes[..content])?;
+                progress.payload += content as u64;
+            }
+            body.at += content;
+        }
+        if is_last {
+            self.complete(page, progress)?;
+        }
+        Ok(consumed)
+    }
+
+    /// The body is complete.
+    fn complete(&mut self, page: &mut Page, progress: &mut Progress) -> Result<(), Wrong> {
+        let Some(body) = self.body.take() else { return Ok(()) };
+        if body.counts {
+            page.complete(body.at, body.head.status)?;
+            progress.replies += 1;
+        } else {
+            progress.refusals += 1;
+        }
+        progress.errors += usize::from(body.head.status >= 400);
+        self.answered += 1;
+        self.is_over |= !body.head.reuse;
+        Ok(())
+    }
+}
