@@ -388,3 +388,16 @@ pub fn cpu_time(process: u32) -> io::Result<Duration> {
     }
     Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
+
+/// Lets the kernel choose the local port when the socket connects and not when it is bound to an address
+/// (ip(7), IP_BIND_ADDRESS_NO_PORT): then one port serves for connections to several servers.
+pub fn choose_port_late(socket: BorrowedFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let length = mem::size_of_val(&on) as libc::socklen_t;
+    let option = libc::IP_BIND_ADDRESS_NO_PORT;
+    // SAFETY: the value is a c_int that lives through the call, and its length is right.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, option, ptr::from_ref(&on).cast(), length)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -2,7 +2,7 @@
 //!
 //! A turn has three parts: ask the kernel who is ready and let each go on; begin what is due; look at the
 //! clock. The run has three phases: opening the connections, warming up, measuring. Load is on in all of
-//! them, but only the last one counts.
+//! them, but only the last one counts. Without a warm-up it counts from the first connection on.
 
 use super::crowd::Crowd;
 use super::failure::Kind;
@@ -126,16 +126,24 @@ impl<'a> Engine<'a> {
         let mut snapshots = Snapshots::new(self.run.plan.pid)?;
         let mut events = Events::with_capacity(EVENTS);
         let mut busy = false;
+        if self.run.plan.warmup.is_zero() {
+            self.begin_measuring(crowd);
+            snapshots.first()?;
+            self.phase = Phase::Measuring { since: self.run.clock.now() };
+        }
         let finished = loop {
             self.wait(&mut events, busy)?;
             busy = self.turn(&events, crowd).map_err(|wrong| wrong_reply(self.run.plan, &wrong))?;
             let now = self.run.clock.now();
+            if !self.run.pace.has_started() && crowd.is_settled(now) {
+                self.run.pace.start(now);
+            }
             match self.phase {
-                Phase::Opening if crowd.is_settled(now) => {
-                    self.run.pace.start(now);
+                Phase::Opening if self.run.pace.has_started() => {
                     self.phase = Phase::WarmingUp { until: now + self.run.plan.warmup.as_nanos() as u64 };
                 }
                 Phase::WarmingUp { until } if now >= until => {
+                    self.tell_who_is_missing(crowd);
                     self.begin_measuring(crowd);
                     snapshots.first()?;
                     self.phase = Phase::Measuring { since: self.run.clock.now() };
@@ -216,7 +224,7 @@ impl<'a> Engine<'a> {
         Ok(busy)
     }
 
-    fn begin_measuring(&mut self, crowd: &impl Crowd) {
+    fn tell_who_is_missing(&mut self, crowd: &impl Crowd) {
         let (asked, open) = (self.run.plan.connections, crowd.population());
         if open < asked && !self.run.plan.reconnect && self.run.tally.reconnects == 0 {
             let why = match self.run.tally.failures.chief() {
@@ -225,6 +233,9 @@ impl<'a> Engine<'a> {
             };
             self.reduced.push(format!("{open} of {asked} connections were open when measuring began: {why}"));
         }
+    }
+
+    fn begin_measuring(&mut self, crowd: &impl Crowd) {
         self.run.tally.begin();
         if let End::Count(count) = self.run.plan.end {
             self.run.operations_left = Some(count);

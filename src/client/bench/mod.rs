@@ -12,6 +12,7 @@
 //! | [`datagrams`] | UDP sockets, each datagram with an [`identity`] |
 //! | [`pace`] | when the next request is due, closed loop or open |
 //! | [`tally`], [`failure`], [`wrong`] | what is counted, what fails, what ends the run |
+//! | [`sockets`] | how they are made |
 //! | [`payload`] | the bytes that are sent, and what must come back |
 //! | [`process`], [`descriptors`] | what the server costs, and what this machine allows |
 //! | [`outcome`], [`table`], [`json`], [`progress`] | the result, and how it is told |
@@ -92,6 +93,7 @@ pub fn measure(plan: &Plan, stop: &AtomicBool, progress: &mut Progress) -> Resul
             Engine::new(&plan, reduced)?.run(&mut Streams::<Upper>::new(&plan, text), stop, progress)
         }
         Service::Udp => {
+            plan::settle_on_an_address(&mut plan)?;
             let identity = Identity::new(plan.size);
             datagrams::fit(&mut plan, &identity, &mut reduced);
             Engine::new(&plan, reduced)?.run(&mut Datagrams::new(&plan, identity), stop, progress)

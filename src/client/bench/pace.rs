@@ -38,6 +38,11 @@ impl Pace {
         self.origin = Some(now);
     }
 
+    /// Whether it has begun.
+    pub fn has_started(&self) -> bool {
+        self.origin.is_some()
+    }
+
     /// No more than so many requests from now on.
     pub fn limit(&mut self, left: u64) {
         self.left = Some(left);

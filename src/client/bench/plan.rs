@@ -1,5 +1,6 @@
 //! What is to be measured, and how.
 
+use super::sockets;
 use crate::client::link::Link;
 use crate::client::trouble::Trouble;
 use std::net::SocketAddr;
@@ -68,11 +69,17 @@ pub struct Plan {
     pub pid: Option<u32>,
 }
 
-/// Where a host has several addresses, as `localhost` has, leaves only one that accepts connections.
-/// A single one is not tried: the server should see no connection but those that are measured.
+/// Where a host has several addresses, as `localhost` has, leaves only one that accepts connections or
+/// answers datagrams. A single one is not tried: the server should see nothing but what is measured.
 pub fn settle_on_an_address(plan: &mut Plan) -> Result<(), Trouble> {
     if plan.addresses.len() > 1 {
-        plan.addresses = vec![Link::to_any(&plan.target, &plan.addresses, plan.timeout)?.peer];
+        let chosen = if plan.service == Service::Udp {
+            // If none answers, the run will say what is wrong.
+            plan.addresses.iter().copied().find(|&one| sockets::answers(one)).unwrap_or(plan.addresses[0])
+        } else {
+            Link::to_any(&plan.target, &plan.addresses, plan.timeout)?.peer
+        };
+        plan.addresses = vec![chosen];
     }
     Ok(())
 }
