@@ -9,7 +9,7 @@ use super::failure::Kind;
 use super::identity::Identity;
 use super::plan::Plan;
 use super::sockets;
-use super::wrong::Wrong;
+use super::wrong::{Wrong, bytes};
 use mio::event::Event;
 use mio::net::UdpSocket;
 use mio::{Interest, Token};
@@ -189,7 +189,10 @@ impl Datagrams {
             // They can't be told apart: it answers the oldest, or none.
             oldest.map(|place| socket.first + place as u64).or(socket.next().checked_sub(1))
         } else if socket.next() == 0 {
-            return Err(Wrong::unasked(format!("{count} bytes came that nobody had asked for"), reply));
+            return Err(Wrong::unasked(
+                format!("{} came that nobody had asked for", bytes(count as u64)),
+                reply,
+            ));
         } else {
             self.identity.number(socket.start, reply, socket.next())
         };

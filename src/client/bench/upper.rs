@@ -2,7 +2,7 @@
 
 use super::dialogue::{Dialogue, Fin, Progress};
 use super::payload::Payload;
-use super::wrong::Wrong;
+use super::wrong::{Wrong, bytes};
 
 /// What all connections share.
 #[derive(Debug)]
@@ -64,8 +64,8 @@ impl Dialogue for Upper {
         if rest != 0 {
             let number = self.received / shared.size + 1;
             return Err(Wrong::ended(format!(
-                "closed the connection after {rest} of {} bytes of reply {number}",
-                shared.size
+                "it closed the connection after {rest} of {} of reply {number}",
+                bytes(shared.size)
             )));
         }
         Ok(Fin::Unannounced)
@@ -79,8 +79,8 @@ impl Dialogue for Upper {
 impl Upper {
     fn wrong(&self, expected: &[u8], got: &[u8], shared: &Text) -> Wrong {
         if expected.is_empty() {
-            let count = got.len();
-            return Wrong::unasked(format!("sent {count} bytes more than it was asked for"), got);
+            let count = bytes(got.len() as u64);
+            return Wrong::unasked(format!("it sent {count} more than it was asked for"), got);
         }
         let at = self.received + Wrong::first_difference(expected, got) as u64;
         let (number, offset) = (at / shared.size + 1, at % shared.size);
@@ -130,7 +130,7 @@ mod tests {
         assert!(upper.received(&reply, &mut text).is_err());
         let (mut text, mut upper, mut reply) = talk();
         reply.push(b'X');
-        assert!(upper.received(&reply, &mut text).unwrap_err().to_string().contains("1 bytes more"));
+        assert!(upper.received(&reply, &mut text).unwrap_err().to_string().contains("1 byte more"));
         let (mut text, mut upper, reply) = talk();
         upper.received(&reply[..13], &mut text).unwrap();
         assert!(upper.ended(&mut text).unwrap_err().to_string().contains("after 3 of 10 bytes of reply 2"));

@@ -4,7 +4,7 @@
 use super::dialogue::{Dialogue, Fin, Progress};
 use super::page::{Page, Understood};
 use super::plan::Plan;
-use super::wrong::Wrong;
+use super::wrong::{self, Wrong};
 use super::wrong_reply;
 use crate::client::http::response::Framing;
 use crate::client::link::Link;
@@ -175,8 +175,8 @@ impl Web {
     /// Takes a head, or a part of one, off the input; returns how much of it that was.
     fn receive_head(&mut self, bytes: &[u8], page: &mut Page) -> Result<usize, Wrong> {
         if self.is_over || self.answered * page.request >= self.sent {
-            let count = bytes.len();
-            return Err(Wrong::unasked(format!("{count} bytes that nobody had asked for"), bytes));
+            let count = wrong::bytes(bytes.len() as u64);
+            return Err(Wrong::unasked(format!("{count} that nobody had asked for"), bytes));
         }
         if self.head.is_empty()
             && let Some((head, length)) = page.known_head(bytes)

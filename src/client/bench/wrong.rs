@@ -52,6 +52,14 @@ impl fmt::Display for Wrong {
     }
 }
 
+/// A number of bytes in words.
+pub fn bytes(count: impl Into<u64>) -> String {
+    match count.into() {
+        1 => "1 byte".to_owned(),
+        count => format!("{count} bytes"),
+    }
+}
+
 /// The first bytes in hexadecimal and as text.
 fn shown(bytes: &[u8]) -> String {
     if bytes.is_empty() {
