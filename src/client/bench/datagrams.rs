@@ -9,11 +9,10 @@ use super::failure::Kind;
 use super::identity::Identity;
 use super::plan::Plan;
 use super::sockets;
+use super::window::{Sent, Socket, State};
 use super::wrong::{Wrong, bytes};
 use mio::event::Event;
-use mio::net::UdpSocket;
 use mio::{Interest, Token};
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 
 /// Room for any datagram.
@@ -38,34 +37,6 @@ pub struct Datagrams {
     again: Vec<usize>,
     opened: bool,
     refused: bool,
-}
-
-struct Socket {
-    socket: UdpSocket,
-    start: usize,
-    /// The datagrams from `first` on, those under way and some before them.
-    sent: VecDeque<Sent>,
-    first: u64,
-    under_way: usize,
-    offered: usize,
-    /// The highest number that was answered, plus one.
-    answered: u64,
-    /// When a datagram was due that the kernel has no room for.
-    held_back: Option<u64>,
-}
-
-#[derive(Clone, Copy)]
-struct Sent {
-    due: u64,
-    at: u64,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    UnderWay,
-    Answered,
-    Lost,
 }
 
 /// Makes the window fit what datagrams of this size can tell apart, and says what they can't.
@@ -253,16 +224,7 @@ impl Crowd for Datagrams {
             });
             match opened {
                 Ok(socket) => {
-                    self.sockets.push(Socket {
-                        socket,
-                        start: self.identity.start(),
-                        sent: VecDeque::new(),
-                        first: 0,
-                        under_way: 0,
-                        offered: 0,
-                        answered: 0,
-                        held_back: None,
-                    });
+                    self.sockets.push(Socket::new(socket, self.identity.start()));
                 }
                 Err(error) => {
                     run.tally.failures.note(Kind::of(&error), &error);
@@ -338,27 +300,5 @@ impl Crowd for Datagrams {
     fn is_hopeless(&self) -> bool {
         // Where one was refused and nothing was ever answered, nothing listens there.
         self.refused || (self.opened && self.sockets.is_empty())
-    }
-}
-
-impl Socket {
-    /// The number of the next datagram.
-    fn next(&self) -> u64 {
-        self.first + self.sent.len() as u64
-    }
-
-    /// Waits no longer for one of those that are remembered.
-    fn give_up(&mut self, place: usize) {
-        self.sent[place].state = State::Lost;
-        self.under_way -= 1;
-    }
-
-    /// Forgets the oldest, as long as nobody waits for them, down to so many.
-    fn forget(&mut self, memory: usize) {
-        while self.sent.len() > memory && self.sent.front().is_some_and(|sent| sent.state != State::UnderWay)
-        {
-            self.sent.pop_front();
-            self.first += 1;
-        }
     }
 }

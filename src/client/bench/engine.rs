@@ -5,7 +5,7 @@
 //! them, but only the last one counts. Without a warm-up it counts from the first connection on.
 
 use super::crowd::Crowd;
-use super::failure::Kind;
+use super::ending;
 use super::outcome::{self, Outcome};
 use super::pace::Pace;
 use super::plan::{End, Plan, Service};
@@ -34,9 +34,6 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// The timer of an open loop. No socket has this number.
 const TIMER: Token = Token(usize::MAX);
-
-/// Groups that requests are counted in which are due and were never begun.
-const GROUPS: u64 = 10_000;
 
 /// What the crowd uses while it is driven.
 #[derive(Debug)]
@@ -273,7 +270,7 @@ impl<'a> Engine<'a> {
         finished: u64,
     ) -> Result<Outcome, Trouble> {
         if self.run.tally.ever == 0 {
-            return Err(nothing_worked(self.run.plan, &self.run.tally));
+            return Err(ending::nothing_worked(self.run.plan, &self.run.tally));
         }
         let Phase::Measuring { since } = self.phase else {
             return Err(Trouble::new(
@@ -281,7 +278,7 @@ impl<'a> Engine<'a> {
                 "",
             ));
         };
-        self.count_the_waiting(crowd, since, finished);
+        ending::count_the_waiting(&mut self.run, crowd, since, finished, &mut self.reduced);
         self.count_the_lost(crowd, &mut Events::with_capacity(EVENTS))?;
         let elapsed = Duration::from_nanos(finished - since);
         Ok(outcome::conclude(self.run.plan, elapsed, self.run.tally, snapshots, self.reduced))
@@ -303,81 +300,5 @@ impl<'a> Engine<'a> {
         }
         self.run.tally.bytes_received = bytes_received;
         Ok(())
-    }
-
-    /// Looks at those who have no reply at the end. In a closed loop those count as timeouts that have
-    /// waited for most of the run; in an open loop everybody's wait so far counts as a latency, because
-    /// it would have been at least that.
-    fn count_the_waiting(&mut self, crowd: &impl Crowd, since: u64, finished: u64) {
-        let tally = &mut self.run.tally;
-        let is_udp = self.run.plan.service == Service::Udp;
-        if self.run.pace.is_closed_loop() {
-            if is_udp {
-                return;
-            }
-            let half = (finished - since) / 2;
-            let waiting = crowd.under_way().filter(|&due| finished.saturating_sub(due) > half).count();
-            if waiting > 0 && half > 0 {
-                tally.failures.add(Kind::Timeout, waiting as u64);
-                self.reduced.push(format!(
-                    "{waiting} requests had waited for more than half the time when it ended, without a reply \
-                     (counted as timeouts)"
-                ));
-            }
-            return;
-        }
-        let usual = tally.latency.value_at_quantile(0.5);
-        // A datagram may be lost, which isn't slow.
-        let waiting = if is_udp { 0 } else { usize::MAX };
-        for waited in crowd.under_way().take(waiting).map(|due| finished.saturating_sub(due)) {
-            if waited > usual {
-                tally.latency.saturating_record(waited);
-            }
-        }
-        let (overdue, oldest, interval) = self.run.pace.overdue(finished);
-        if (finished - oldest) > TICK.as_nanos() as u64 {
-            let group = overdue.div_ceil(GROUPS).max(1);
-            for first in (0..overdue).step_by(group as usize) {
-                let waited = (finished - oldest).saturating_sub((first as f64 * interval) as u64);
-                tally.latency.saturating_record_n(waited.max(1), group.min(overdue - first));
-            }
-            self.reduced.push(format!(
-                "the rate was not reached: {overdue} requests were due and not sent when it ended \
-                 (their waiting is among the latencies)"
-            ));
-        }
-    }
-}
-
-/// Why there was not a single reply.
-fn nothing_worked(plan: &Plan, tally: &Tally) -> Trouble {
-    let target = &plan.target;
-    let kind = tally.failures.chief();
-    if let (Some(Kind::Refused), Some(&address)) = (kind, plan.addresses.first())
-        && plan.service != Service::Udp
-    {
-        return Trouble::connecting(address, &ErrorKind::ConnectionRefused.into());
-    }
-    match kind {
-        Some(Kind::Refused) => Trouble::new(
-            format!("{target} sent back an ICMP port-unreachable to every datagram"),
-            "Its host is there, and no UDP server has that port: start the server first, or check the port.",
-        ),
-        Some(Kind::Reset) => Trouble::new(
-            format!("{target} has reset every connection"),
-            "It accepts connections and then dies or closes without reading: look at the server's own messages.",
-        ),
-        Some(Kind::Closed) => Trouble::new(
-            format!("{target} closed every connection without a reply"),
-            "Another service may be listening on that port, or the server turns us away: too many connections?",
-        ),
-        Some(Kind::Other) => Trouble::new(
-            format!("{target}: {}", tally.failures.words(Kind::Other).unwrap_or("nothing could be sent")),
-            "",
-        ),
-        _ => Trouble::new(
-            format!("{target} has not answered within {}", seconds(plan.timeout)),
-            "The server may be busy with somebody else, speak another protocol, or need more time (--timeout).",
-        ),
     }
 }

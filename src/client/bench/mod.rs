@@ -6,10 +6,10 @@
 //! | file | what |
 //! | --- | --- |
 //! | [`options`], [`plan`] | the command line, and what is to be done |
-//! | [`engine`] | the loop: events, the schedule, the clock |
+//! | [`engine`], [`ending`] | the loop: events, the schedule, the clock; and what is left at its end |
 //! | [`crowd`] | what the loop drives, one of the next two |
-//! | [`streams`] | TCP connections, each with a [`dialogue`]: [`upper`] or [`web`] with its [`page`] |
-//! | [`datagrams`] | UDP sockets, each datagram with an [`identity`] |
+//! | [`streams`] | TCP connections, each in a [`seat`] and with a [`dialogue`]: [`upper`] or [`web`] with its [`page`] |
+//! | [`datagrams`] | UDP sockets, each with a [`window`] of datagrams that have an [`identity`] |
 //! | [`pace`] | when the next request is due, closed loop or open |
 //! | [`tally`], [`failure`], [`wrong`] | what is counted, what fails, what ends the run |
 //! | [`sockets`] | how they are made |
@@ -23,6 +23,7 @@ pub mod crowd;
 pub mod datagrams;
 pub mod descriptors;
 pub mod dialogue;
+pub mod ending;
 pub mod engine;
 pub mod failure;
 pub mod identity;
@@ -35,12 +36,14 @@ pub mod payload;
 pub mod plan;
 pub mod process;
 pub mod progress;
+pub mod seat;
 pub mod sockets;
 pub mod streams;
 pub mod table;
 pub mod tally;
 pub mod upper;
 pub mod web;
+pub mod window;
 pub mod wrong;
 
 use super::trouble::{Trouble, plain};

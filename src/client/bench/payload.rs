@@ -76,6 +76,8 @@ fn slice(bytes: &[u8], ring: usize, position: u64, most: u64) -> &[u8] {
 /// Adds text of `length` bytes: small letters for the most part, capitals, and characters that stay.
 fn text(length: usize, random: &mut Random, into: &mut Vec<u8>) {
     let end = into.len() + length;
+    // So that uppercasing changes every message.
+    into.push(b'a' + (random.next() % 26) as u8);
     while into.len() < end {
         let number = random.next();
         let letter = (number >> 8) % 26;

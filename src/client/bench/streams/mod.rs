@@ -4,19 +4,18 @@
 //! also while it is still connecting (the kernel then refuses, and says later that it is writable), and
 //! reads when the kernel says so, until less came than there was room for.
 
+mod life;
+
 use super::crowd::Crowd;
-use super::dialogue::{Dialogue, Fin, Progress};
+use super::dialogue::{Dialogue, Progress};
 use super::engine::Run;
 use super::failure::Kind;
 use super::payload::CONTIGUOUS;
 use super::plan::Plan;
-use super::sockets;
+use super::seat::{Seat, State};
 use super::wrong::Wrong;
 use mio::event::Event;
-use mio::net::TcpStream;
-use mio::{Interest, Token};
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
 /// Connections that are being opened at once: fewer than the backlog of any server, which would drop the
@@ -25,9 +24,6 @@ const OPENING: usize = 100;
 
 /// Reads of one connection in a turn, before others have theirs.
 const READS: usize = 16;
-
-/// How long a place rests after a connection that brought nothing, in nanoseconds.
-const REST: u64 = 100_000_000;
 
 /// How long opening may make no progress before the load goes on without the rest, in nanoseconds.
 const STUCK: u64 = 1_000_000_000;
@@ -51,35 +47,6 @@ pub struct Streams<D: Dialogue> {
     again: Vec<usize>,
 }
 
-/// A place for a connection, and the requests under way there.
-struct Seat<D> {
-    stream: Option<TcpStream>,
-    dialogue: D,
-    state: State,
-    /// The times at which the requests under way were begun or due, the oldest first.
-    begun: VecDeque<u64>,
-    /// How often this place is on offer for a request.
-    offered: usize,
-    /// When something came last, or the first request was begun, or the connection.
-    since: u64,
-    /// Why nothing more can be sent.
-    send_error: Option<io::Error>,
-    /// Whether a reply has come on this connection.
-    worked: bool,
-    /// Whether any connection of this seat has ended yet.
-    ended_once: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Without a connection, which the next request will open.
-    Idle,
-    Connecting,
-    Open,
-    /// Without a connection until this time.
-    Resting(u64),
-}
-
 impl<D: Dialogue> Streams<D> {
     /// Connections for a plan, none of them open yet.
     pub fn new(plan: &Plan, mut shared: D::Shared) -> Streams<D> {
@@ -97,37 +64,6 @@ impl<D: Dialogue> Streams<D> {
             failed_at_once: 0,
             last_opened: 0,
             again: Vec::new(),
-        }
-    }
-
-    /// Opens a connection at a seat, and sends again what was under way there.
-    fn connect(&mut self, place: usize, run: &mut Run) {
-        let source =
-            if self.reconnect { sockets::another_source(self.address, run.tally.ever) } else { None };
-        let stream = match sockets::connect(self.address, source) {
-            Ok(stream) => stream,
-            Err(error) => return self.fail(place, Kind::of(&error), &error, run),
-        };
-        self.become_(place, State::Connecting);
-        let seat = &mut self.seats[place];
-        seat.stream = Some(stream);
-        seat.dialogue = D::new(&mut self.shared);
-        seat.send_error = None;
-        seat.worked = false;
-        seat.since = run.clock.now();
-        for _ in 0..seat.begun.len() {
-            seat.dialogue.ask(&self.shared);
-        }
-        if !(self.reconnect && !seat.begun.is_empty()) {
-            self.refill(place, run);
-        }
-        self.flush(place, run);
-        let seat = &mut self.seats[place];
-        if let Some(stream) = &mut seat.stream {
-            let both = Interest::READABLE | Interest::WRITABLE;
-            if let Err(error) = run.registry.register(stream, Token(place), both) {
-                self.fail(place, Kind::Other, &error, run);
-            }
         }
     }
 
@@ -234,74 +170,6 @@ impl<D: Dialogue> Streams<D> {
             self.flush(place, run);
         }
     }
-
-    /// Closes a connection that is done, and opens the next if there is a request for it.
-    fn leave(&mut self, place: usize, run: &mut Run) {
-        self.seats[place].stream = None;
-        self.become_(place, State::Idle);
-        if self.reconnect {
-            self.refill(place, run);
-        }
-        if !self.reconnect || !self.seats[place].begun.is_empty() {
-            self.connect(place, run);
-        }
-    }
-
-    /// The server has closed.
-    fn hear_fin(&mut self, place: usize, run: &mut Run) -> Result<(), Wrong> {
-        let seat = &mut self.seats[place];
-        if let Some(error) = seat.send_error.take() {
-            self.fail(place, Kind::of(&error), &error, run);
-            return Ok(());
-        }
-        match seat.dialogue.ended(&mut self.shared)? {
-            Fin::Reply(heard) => self.count(place, heard, run),
-            Fin::Announced => {
-                run.tally.reconnects += 1;
-                self.leave(place, run);
-            }
-            Fin::Unannounced if seat.begun.is_empty() => {
-                run.tally.reconnects += 1;
-                self.leave(place, run);
-            }
-            Fin::Unannounced => self.fail(place, Kind::Closed, &ErrorKind::UnexpectedEof.into(), run),
-        }
-        Ok(())
-    }
-
-    /// A connection has failed. Where it had worked before, what was under way is sent again at once on
-    /// another; otherwise the seat rests.
-    fn fail(&mut self, place: usize, kind: Kind, error: &io::Error, run: &mut Run) {
-        run.tally.failures.note(kind, error);
-        let seat = &mut self.seats[place];
-        seat.stream = None;
-        if seat.worked && kind != Kind::Timeout {
-            self.become_(place, State::Idle);
-            self.seats[place].ended_once = true;
-            return self.connect(place, run);
-        }
-        run.pace.give_back(seat.begun.len() as u64);
-        seat.begun.clear();
-        if !seat.ended_once {
-            self.failed_at_once += 1;
-        }
-        seat.ended_once = true;
-        self.become_(place, State::Resting(run.clock.now() + REST));
-    }
-
-    /// Changes a seat's state, keeping the counts.
-    fn become_(&mut self, place: usize, state: State) {
-        let seat = &mut self.seats[place];
-        for (old_or_new, is_new) in [(seat.state, false), (state, true)] {
-            let count = match old_or_new {
-                State::Connecting => &mut self.connecting,
-                State::Open => &mut self.open,
-                State::Idle | State::Resting(_) => continue,
-            };
-            *count = if is_new { *count + 1 } else { *count - 1 };
-        }
-        seat.state = state;
-    }
 }
 
 impl<D: Dialogue> Crowd for Streams<D> {
@@ -328,7 +196,7 @@ impl<D: Dialogue> Crowd for Streams<D> {
         let hung_up = event.is_read_closed() || event.is_error();
         if event.is_writable() {
             if self.seats[place].state == State::Connecting && !event.is_error() {
-                self.become_(place, State::Open);
+                self.set_state(place, State::Open);
                 self.last_opened = run.clock.now();
             }
             self.flush(place, run);
@@ -393,21 +261,5 @@ impl<D: Dialogue> Crowd for Streams<D> {
 
     fn is_hopeless(&self) -> bool {
         self.failed_at_once == self.seats.len()
-    }
-}
-
-impl<D> Seat<D> {
-    fn new(dialogue: D) -> Seat<D> {
-        Seat {
-            stream: None,
-            dialogue,
-            state: State::Idle,
-            begun: VecDeque::new(),
-            offered: 0,
-            since: 0,
-            send_error: None,
-            worked: false,
-            ended_once: false,
-        }
     }
 }

@@ -1,0 +1,250 @@
+//! `shout bench http` against shoutd, other ways to frame a body, and servers that are wrong.
+#![cfg(feature = "client")]
+
+#[path = "support/bench.rs"]
+mod bench;
+#[path = "support/peers.rs"]
+mod peers;
+mod support;
+
+use bench::*;
+use peers::*;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::*;
+
+/// A server that answers the `n`th request, over all connections, with this, and closes where it says so.
+fn web(answer: impl Fn(usize) -> (Vec<u8>, bool) + Send + Sync + 'static) -> Server {
+    let next = AtomicUsize::new(0);
+    tcp_server(move |mut stream| {
+        while read_request(&mut stream).is_some() {
+            let (reply, closes) = answer(next.fetch_add(1, Ordering::Relaxed));
+            if stream.write_all(&reply).is_err() || closes {
+                return;
+            }
+        }
+    })
+}
+
+/// A response with a length and this status line.
+fn response(status: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// Runs it, and gives its complaint the words.
+fn fails(address: SocketAddr, options: &str, words: &[&str]) {
+    let outcome = bench::bench("http", &address.to_string(), options);
+    assert!(outcome.stdout.is_empty(), "{outcome:?}");
+    outcome.fails(words);
+}
+
+#[test]
+fn a_site_is_measured_however_it_is_asked() {
+    let server = Shoutd::start(&["--http", "0"]);
+    let address = server.http();
+    for (options, path, length) in [
+        ("-c 4", "/file.txt", 89.0),
+        ("-c 4 --pipeline 8", "/file.txt", 89.0),
+        ("-c 4 --pipeline 100", "/file.txt", 89.0),
+        ("-c 4 --reconnect", "/file.txt", 89.0),
+        ("-c 2 --rate 1000", "/file.txt", 89.0),
+        ("-c 2", "/back1.jpg", std::fs::metadata("www/back1.jpg").unwrap().len() as f64),
+    ] {
+        let options = format!("{options} --count 200 --warmup 0");
+        let result = measured("http", format!("http://{address}{path}"), &options);
+        assert_eq!(number(&result, "operations"), 200.0, "{options}: {result}");
+        assert_eq!(number(&result, "bytes_received"), 200.0 * length, "{options}: {result}");
+        assert!(
+            result["errors"].as_object().unwrap().values().all(|count| *count == 0),
+            "{options}: {result}"
+        );
+        assert_eq!(result["target"], format!("http://{address}{path}"));
+    }
+}
+
+#[test]
+fn a_page_that_is_missing_is_measured_and_told() {
+    let server = Shoutd::start(&["--http", "0"]);
+    let result = measured("http", format!("{}/nope", server.http()), "-c 2 --count 50 --warmup 0");
+    assert_eq!((number(&result, "operations"), number(&result, "errors.status")), (50.0, 50.0), "{result}");
+    let table =
+        bench::bench("http", &format!("{}/nope", server.http()), "-c 2 --count 50 --warmup 0").printed();
+    assert!(table.contains("50 replies with a status of 400 or above"), "{table}");
+}
+
+#[test]
+fn every_way_to_frame_a_body_is_understood() {
+    let chunked = |_| {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        (format!("{head}5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: x\r\n\r\n").into_bytes(), false)
+    };
+    let closing = |_| (b"HTTP/1.1 200 OK\r\n\r\nhello world".to_vec(), true);
+    let old = |_| (b"HTTP/1.0 200 OK\r\nContent-Length: 11\r\n\r\nhello world".to_vec(), true);
+    let announced = |n| {
+        let last = n % 5 == 4;
+        let field = if last { "Connection: close\r\n" } else { "" };
+        let head = format!("HTTP/1.1 200 OK\r\nX: {n}\r\n{field}Content-Length: 11\r\n\r\n");
+        ([head.as_bytes(), b"hello world"].concat(), last)
+    };
+    let interim = |_| {
+        ([b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec(), response("200 OK", "hello world")].concat(), false)
+    };
+    let servers = [
+        ("chunked", web(chunked)),
+        ("closing", web(closing)),
+        ("HTTP/1.0", web(old)),
+        ("announced", web(announced)),
+        ("interim", web(interim)),
+    ];
+    for (what, server) in &servers {
+        for options in ["-c 1", "-c 3", "-c 2 --reconnect"] {
+            let result = measured("http", server.address, &format!("{options} --count 60 --warmup 0"));
+            assert_eq!(number(&result, "operations"), 60.0, "{what}, {options}: {result}");
+            assert_eq!(number(&result, "bytes_received"), 660.0, "{what}, {options}: {result}");
+            assert!(
+                result["errors"].as_object().unwrap().values().all(|count| *count == 0),
+                "{what}: {result}"
+            );
+        }
+    }
+    let table =
+        bench::bench("http", &servers[1].1.address.to_string(), "-c 1 --count 60 --warmup 0").printed();
+    assert!(table.contains("opened anew because the server had closed"), "{table}");
+
+    let empty = web(|_| (b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(), false));
+    let result = measured("http", empty.address, "-c 2 --count 20 --warmup 0");
+    assert_eq!((number(&result, "operations"), number(&result, "bytes_received")), (20.0, 0.0), "{result}");
+}
+
+#[test]
+fn pipelined_requests_that_a_closing_server_left_out_are_asked_again() {
+    let server = web(|n| {
+        let last = n % 5 == 4;
+        let field = if last { "Connection: close\r\n" } else { "" };
+        (format!("HTTP/1.1 200 OK\r\n{field}Content-Length: 2\r\n\r\nhi").into_bytes(), last)
+    });
+    let result = measured("http", server.address, "-c 2 --pipeline 8 --count 100 --warmup 0");
+    assert_eq!(number(&result, "operations"), 100.0, "{result}");
+}
+
+#[test]
+fn a_response_unlike_the_first_is_caught() {
+    let body = "one body that is long enough to differ somewhere";
+    let with = |wrong: Vec<u8>, closes: bool| {
+        web(move |n| if n == 7 { (wrong.clone(), closes) } else { (response("200 OK", body), false) })
+    };
+    let flipped = body.replace("long", "lonG");
+    for (what, wrong, closes, words) in [
+        ("flipped", response("200 OK", &flipped), false, &["at byte 20", "67 20 ", "47 20 "][..]),
+        ("shorter", response("200 OK", &body[1..]), false, &["a body of 47 bytes, where the first had 48"]),
+        (
+            "longer",
+            response("200 OK", &format!("{body}X")),
+            false,
+            &["a body of 49 bytes, where the first had 48"],
+        ),
+        (
+            "another status",
+            response("404 Not Found", body),
+            false,
+            &["the status 404", "first response had 200"],
+        ),
+        ("redirected", response("302 Found", body), false, &["the status 302"]),
+        (
+            "cut",
+            response("200 OK", body)[..60].to_vec(),
+            true,
+            &["closed the connection after ", "of 48 bytes"],
+        ),
+        ("cut in the head", b"HTTP/1.1 200 OK\r\nCont".to_vec(), true, &["after 21 bytes of a head"]),
+        ("no HTTP", b"220 hello\r\n\r\n".to_vec(), false, &["isn't HTTP/1", "\"220 hello"]),
+        (
+            "more",
+            [response("200 OK", body), b"XYZ".to_vec()].concat(),
+            false,
+            &["3 bytes that nobody had asked", "XYZ"],
+        ),
+        (
+            "a chunked body too short",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n".to_vec(),
+            false,
+            &["a body of 3 bytes, where the first had 48"],
+        ),
+        (
+            "a chunked body that is none",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n".to_vec(),
+            false,
+            &["a chunked body that isn't one"],
+        ),
+        (
+            "a body without an end",
+            [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), body.as_bytes().to_vec(), b"more".to_vec()].concat(),
+            true,
+            &["goes on after the 48 bytes", "\"more\""],
+        ),
+    ] {
+        let server = with(wrong, closes);
+        let words = [&["answered wrongly"], words].concat();
+        fails(server.address, "-c 1 --count 100", &words);
+        assert!(!what.is_empty());
+    }
+}
+
+#[test]
+fn an_overloaded_server_is_counted_and_not_called_wrong() {
+    let server = web(|n| {
+        let reply = if n % 4 == 3 {
+            response("503 Service Unavailable", "later")
+        } else {
+            response("200 OK", "hello")
+        };
+        (reply, false)
+    });
+    let result = measured("http", server.address, "-c 2 --count 90 --warmup 0");
+    assert_eq!(number(&result, "operations"), 90.0, "{result}");
+    assert!((28.0..=32.0).contains(&number(&result, "errors.status")), "{result}");
+    assert_eq!(number(&result, "bytes_received"), 450.0, "{result}");
+}
+
+#[test]
+fn a_first_response_that_can_not_be_learned_is_told() {
+    let (_guard, refusing) = refusing();
+    fails(refusing, "", &["connection refused", "must be started"]);
+    fails(web(|_| (Vec::new(), true)).address, "", &["closed the connection without a response"]);
+    fails(
+        web(|_| (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhell".to_vec(), true)).address,
+        "",
+        &["after 4 of 9 bytes"],
+    );
+    fails(web(|_| (Vec::new(), false)).address, "--timeout 300ms", &["has said nothing for too long"]);
+    let uppercase = Shoutd::start(&["--tcp", "0"]);
+    fails(uppercase.tcp(), "", &["isn't HTTP/1", "GET / HTTP/1"]);
+    let endless = tcp_server(|mut stream| {
+        let _ = read_request(&mut stream);
+        while stream.write_all(&[b'x'; 65_536]).is_ok() {}
+    });
+    fails(endless.address, "", &["a head"]);
+}
+
+#[test]
+fn requests_carry_the_fields_that_are_given() {
+    let server = once(|mut stream| {
+        let mut heads = Vec::new();
+        while let Some(head) = read_request(&mut stream) {
+            stream.write_all(&ok("hello")).unwrap();
+            heads.push(head);
+        }
+        heads
+    });
+    let address = server.address.to_string();
+    // It has only one connection, the one that learns.
+    let asked = ["bench", "http", &address, "-H", "Accept: text/plain", "-H", "X: y", "--reconnect"];
+    let outcome = run(&[&asked[..], &["--timeout", "300ms", "--duration", "1s"]].concat());
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    let expected = format!(
+        "GET / HTTP/1.1\r\nHost: {address}\r\nUser-Agent: shout\r\nConnection: close\r\n\
+         Accept: text/plain\r\nX: y\r\n\r\n"
+    );
+    assert_eq!(server.saw(), [expected]);
+}
