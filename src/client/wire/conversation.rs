@@ -264,7 +264,6 @@ fn answered(reply: &Packet, packets: &[Packet], unanswered: &mut VecDeque<usize>
 
 /// Whether a payload is another one in capitals, as far as both were captured.
 pub(super) fn is_uppercase_of(reply: &Packet, request: &Packet) -> bool {
-    let (reply_bytes, request_bytes) = (reply.payload(), request.payload());
-    let shared = reply_bytes.len().min(request_bytes.len());
-    reply.length == request.length && reply_bytes[..shared] == request_bytes[..shared].to_ascii_uppercase()
+    let mut both = reply.payload().iter().zip(request.payload());
+    reply.length == request.length && both.all(|(reply, request)| *reply == request.to_ascii_uppercase())
 }

@@ -6,7 +6,7 @@ use super::row::Row;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// Writes one object on one line: `conversations`, and `packets` with their words. Packet by packet, as
+/// Writes one object on one line: `conversations`, and `packets` with their words. One by one, as
 /// there may be many.
 pub fn write(
     out: &mut impl Write,
@@ -14,11 +14,14 @@ pub fn write(
     conversations: &Conversations,
     words: &[String],
 ) -> io::Result<()> {
-    let list: Vec<Value> = conversations.list.iter().map(|one| conversation(one, packets)).collect();
-    write!(out, "{{\"conversations\":{},\"packets\":[", Value::from(list))?;
+    let comma = |place| if place == 0 { "" } else { "," };
+    write!(out, "{{\"conversations\":[")?;
+    for (place, one) in conversations.list.iter().enumerate() {
+        write!(out, "{}{}", comma(place), conversation(one, packets))?;
+    }
+    write!(out, "],\"packets\":[")?;
     for (place, words) in words.iter().enumerate() {
-        let comma = if place == 0 { "" } else { "," };
-        write!(out, "{comma}{}", packet(packets, place, conversations, words))?;
+        write!(out, "{}{}", comma(place), packet(packets, place, conversations, words))?;
     }
     writeln!(out, "]}}")
 }
