@@ -194,6 +194,10 @@ fn a_beginning_that_was_not_captured_is_made_up_for() {
     assert_eq!(talk.words()[0], "(begun before the capture) data: \"abc\"");
     assert_eq!(talk.words()[1], "ACK: the client has all up to byte 3");
 
+    let mut talk = Talk::with(80);
+    talk.c(0, ack(900, 73, 10));
+    assert_eq!(talk.words(), ["(begun before the capture) an ACK"]);
+
     // A request says who is the client, whatever the ports.
     let mut talk = Talk::with(50_000);
     talk.c(0, data(70, 900, b"GET / HTTP/1.1\r\n\r\n"));

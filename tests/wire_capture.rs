@@ -37,6 +37,15 @@ fn inside(name: &str, test: impl FnOnce()) {
         }
         return;
     }
+    let text = in_a_child(name, &[]);
+    if let Some(why) = text.split("BARRED ").nth(1) {
+        skip(why);
+    }
+}
+
+/// Runs a test again, with nobody's privileges and one thread, under a command if one is given. Returns what
+/// it has said; it must have passed.
+fn in_a_child(name: &str, under: &[&str]) -> String {
     // A program can't be started while some child of another thread still has it open for writing.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,8 +53,9 @@ fn inside(name: &str, test: impl FnOnce()) {
     // Nobody may have no way to where the tests were built.
     let copy = folder.path().join("test");
     std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    let mut again = Command::new(&copy);
-    again.args(["--exact", name, "--test-threads=1", "--nocapture"]).env(INSIDE, "1");
+    let words: Vec<&str> = under.iter().copied().chain([copy.to_str().unwrap()]).collect();
+    let mut again = Command::new(words[0]);
+    again.args(&words[1..]).args(["--exact", name, "--test-threads=1", "--nocapture"]).env(INSIDE, "1");
     again.current_dir(folder.path());
     if rustix::process::getuid().is_root() {
         std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -57,10 +67,8 @@ fn inside(name: &str, test: impl FnOnce()) {
     let outcome = child.wait_with_output().unwrap();
     let text =
         String::from_utf8_lossy(&outcome.stdout).into_owned() + &String::from_utf8_lossy(&outcome.stderr);
-    if let Some(why) = text.split("BARRED ").nth(1) {
-        return skip(why);
-    }
-    assert!(outcome.status.success() && text.contains("1 passed"), "in a network of its own: {text}");
+    assert!(outcome.status.success() && text.contains("1 passed"), "in a child: {text}");
+    text
 }
 
 /// A server for one connection that does what it is told with it.
@@ -241,4 +249,28 @@ fn tshark_reads_what_is_written_and_sees_the_same() {
             String::from_utf8_lossy(&outcome.stderr)
         );
     });
+}
+
+#[test]
+fn without_a_privilege_or_a_namespace_it_says_what_is_missing_and_how_to_allow_it() {
+    let name = "without_a_privilege_or_a_namespace_it_says_what_is_missing_and_how_to_allow_it";
+    if std::env::var_os(INSIDE).is_some() {
+        println!("SAID {}", Capture::start(Ports::All).map(drop).unwrap_err());
+        println!("SAID {}", namespace::enter().unwrap_err());
+        return;
+    }
+    // A user namespace that allows no other, in which we give up what we may.
+    let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all \"$@\"";
+    let under = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"];
+    if !Command::new(under[0]).args([under[1], "true"]).status().is_ok_and(|status| status.success()) {
+        return skip("there are no user namespaces");
+    }
+    let text = in_a_child(name, &under);
+    let said: Vec<&str> = text.split("SAID ").skip(1).collect();
+    assert!(said[0].starts_with("can't capture: this system doesn't give us a packet socket"), "{text}");
+    assert!(said[1].starts_with("can't capture: this system doesn't give us a network namespace"), "{text}");
+    for said in said {
+        assert!(said.contains("sysctl user.max_user_namespaces=10000"), "{text}");
+        assert!(said.contains("setcap cap_net_raw+ep"), "{text}");
+    }
 }

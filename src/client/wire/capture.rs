@@ -45,11 +45,11 @@ pub enum Ports {
     Only(Vec<u16>),
 }
 
-/// A capture that goes on until [`finish`](Self::finish).
+/// A capture that goes on until [`finish`](Self::finish), or until it is dropped.
 #[derive(Debug)]
 pub struct Capture {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<io::Result<Captured>>,
+    thread: Option<JoinHandle<io::Result<Captured>>>,
 }
 
 /// What was seen.
@@ -74,14 +74,23 @@ impl Capture {
         let listen = move || listen(&socket, &ports, &asked);
         let thread = thread::Builder::new().name("capture".to_owned()).spawn(listen);
         let thread = thread.map_err(|error| barred("a thread", &error))?;
-        Ok(Capture { stop, thread })
+        Ok(Capture { stop, thread: Some(thread) })
     }
 
     /// Waits until nothing more comes, or for two seconds, and returns what has come.
-    pub fn finish(self) -> Result<Captured, Trouble> {
+    pub fn finish(mut self) -> Result<Captured, Trouble> {
         self.stop.store(true, Ordering::Release);
-        let captured = self.thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread has died")));
+        let captured = match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(captured)) => captured,
+            _ => Err(io::Error::other("its thread has died")),
+        };
         captured.map_err(|error| Trouble::new(format!("capturing failed: {error}"), ""))
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
     }
 }
 

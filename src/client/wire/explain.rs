@@ -20,7 +20,10 @@ pub fn run(options: &Explain) -> Result<(), Trouble> {
     let packets = &contents.packets;
     let conversations = Conversations::of(packets);
     let words = words::explain(packets, &conversations);
-    let name = printable::line(&options.file.display().to_string());
+    let name = match options.file.as_os_str() {
+        dash if dash == "-" => "standard input".to_owned(),
+        file => printable::line(&file.display().to_string()),
+    };
 
     let mut out = BufWriter::new(io::stdout().lock());
     let shown = show(&mut out, options, &name, &contents, &conversations, &words).and_then(|()| out.flush());
@@ -64,15 +67,16 @@ fn show(
     writeln!(out, "{summary}")?;
     let style = Style::of_stdout(options.all);
     let most = if options.all { usize::MAX } else { CONVERSATIONS };
+    let both = options.table == options.ladder;
     for conversation in conversations.list.iter().take(most) {
         write!(out, "\n{}", table::headed(conversation, &style))?;
-        if options.table || !options.ladder {
+        if options.table || both {
             write!(out, "{}", table::one(conversation, packets, conversations, words, &style))?;
         }
-        if !options.table && !options.ladder {
+        if both {
             writeln!(out)?;
         }
-        if options.ladder || !options.table {
+        if options.ladder || both {
             write!(out, "{}", ladder::one(conversation, packets, conversations, words, &style))?;
         }
     }

@@ -218,6 +218,9 @@ impl Teller {
         if view.newly_acked > 0 {
             return format!("ACK: {} has all up to byte {}", side.name(), number - 1);
         }
+        if !self.begun && !self.from_start {
+            return "an ACK".to_owned();
+        }
         format!("ACK: nothing new for {other}")
     }
 }
