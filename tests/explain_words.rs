@@ -104,9 +104,11 @@ fn loss_shows_as_gap_duplicates_and_repetition() {
             "duplicate ACK 1: byte 6 is missing, 5 bytes after it came",
             "duplicate ACK 2: still waits for byte 6",
             "fills the gap, late or sent again: data: \"other\"",
-            "sent again: 5 bytes that were sent before",
+            "sent again: no ACK for 213.0 ms",
         ]
     );
+    talk.s(216, ack(5000, 1015, 65_000)).c(230, data(1005, 5000, b"other"));
+    assert_eq!(last(&talk, 1), ["sent again, although it was acknowledged"]);
     let packets = talk.packets();
     assert_eq!(Conversations::of(&packets).list[0].client_bytes, 15, "each byte counts once");
 }

@@ -33,6 +33,8 @@ pub struct View {
     pub closes_first: bool,
     /// Whether all that it carries was seen before.
     pub again: bool,
+    /// Where that has not been acknowledged yet: since when.
+    pub unacknowledged: Option<Duration>,
     /// Whether it fills a gap that was left before.
     pub fills_gap: bool,
     /// Bytes before it that were not captured, or not yet.
@@ -114,6 +116,9 @@ impl Stream {
         }
         view.zero_window = segment.window == 0 && !segment.rst && !segment.syn;
         place(&mut view, own, other, segment, length, begins);
+        if view.again && view.seq + segment.span(length) > own.acked {
+            view.unacknowledged = own.waiting_since.map(|since| time.saturating_sub(since));
+        }
         if segment.fin {
             view.closes_first = !view.again && own.fin.is_none() && other.fin.is_none();
             own.fin.get_or_insert(view.seq + length as i64);

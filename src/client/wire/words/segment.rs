@@ -117,7 +117,10 @@ impl Teller {
 
     fn data(&self, packet: &Packet, view: &View, side: Side) -> String {
         if view.again {
-            return format!("sent again: {} bytes that were sent before", packet.length);
+            return match view.unacknowledged {
+                Some(waited) => format!("sent again: no ACK for {}", seconds(waited)),
+                None => "sent again, although it was acknowledged".to_owned(),
+            };
         }
         let mut text = self.content(packet, view, side);
         if view.fills_gap {
@@ -172,7 +175,7 @@ impl Teller {
 
     fn end(&self, view: &View, side: Side) -> String {
         if view.again {
-            "FIN again: no ACK of it came".to_owned()
+            "FIN again: it was not acknowledged".to_owned()
         } else {
             format!("FIN: {}", self.closes(view, side))
         }
