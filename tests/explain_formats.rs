@@ -210,3 +210,12 @@ fn fragments_and_other_protocols_are_told_apart() {
     let echo = [8, 0, 0, 0, 0, 0, 0, 1];
     assert_eq!(one(&ip(host, host, 1, &echo), 0).kind, Kind::Other(1));
 }
+
+#[test]
+fn what_follows_a_datagram_in_its_packet_is_no_payload() {
+    let (from, to): (SocketAddr, SocketAddr) = ("[::1]:9".parse().unwrap(), "[::1]:7".parse().unwrap());
+    let mut datagram = udp(from, to, b"hello, and more");
+    datagram[44..46].copy_from_slice(&13_u16.to_be_bytes()); // the datagram's own length
+    let packet = one(&datagram, datagram.len());
+    assert_eq!((packet.length, packet.payload()), (5, &b"hello"[..]));
+}

@@ -114,6 +114,30 @@ fn loss_shows_as_gap_duplicates_and_repetition() {
 }
 
 #[test]
+fn a_gap_may_be_filled_in_pieces_and_be_noticed_by_an_ack() {
+    let mut talk = Talk::with(12000);
+    talk.handshake(0).c(1, data(1030, 5000, b"late")).c(2, data(1020, 5000, b"0123456789"));
+    talk.c(3, data(1000, 5000, b"abcdefghij")).c(4, data(1005, 5000, b"fghijABCDEFGHIJ"));
+    talk.c(5, data(1030, 5000, b"late and more"))
+        .s(6, ack(5007, 1043, 65_000))
+        .s(7, data(5000, 1043, b"too late"));
+    assert_eq!(
+        last(&talk, 7),
+        [
+            "data: \"late\"; 30 bytes before it are missing here",
+            "fills the gap, late or sent again: data: \"0123456789\"",
+            "fills the gap, late or sent again: data: \"abcdefghij\"",
+            "fills the gap, late or sent again: data: \"fghijABCDEFGHIJ\"",
+            "data: \"late and more\"",
+            "ACK: the server has all up to byte 43; 7 bytes before it are missing here",
+            "data: \"too late\"",
+        ]
+    );
+    let bytes = &Conversations::of(&talk.packets()).list[0];
+    assert_eq!((bytes.client_bytes, bytes.server_bytes), (43, 8), "each byte counts once");
+}
+
+#[test]
 fn a_window_closes_is_probed_and_opens() {
     let mut talk = Talk::with(12000);
     talk.handshake(0).c(1, data(1000, 5000, &[b'x'; 400]));

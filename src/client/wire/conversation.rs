@@ -185,9 +185,7 @@ impl Conversation {
             match &packet.kind {
                 Kind::Tcp(segment) => {
                     let view = stream.follow(segment, packet.length, from_client, packet.time);
-                    if view.again || view.keep_alive || view.probes_window {
-                        fresh = 0;
-                    }
+                    fresh = view.fresh as u64;
                     if (segment.fin || segment.rst) && self.ended.is_none() {
                         self.ended = Some(End { by_client: from_client, reset: segment.rst });
                     }

@@ -4,8 +4,8 @@
 /// VLAN tags that are looked behind.
 const TAGS: usize = 4;
 
-/// Where in a frame of this link type the IP header begins. `None` if it isn't IP, was cut before, or if
-/// nothing is known of the link type.
+/// Where in a frame of this link type the IP header begins, if it has one: not every link says so. `None` if
+/// it was cut before, or if nothing is known of the link type.
 pub fn ip_offset(link_type: u32, frame: &[u8]) -> Option<usize> {
     let start = match link_type {
         NULL | LOOP => 4, // an address family, which each system numbers differently
@@ -20,8 +20,7 @@ pub fn ip_offset(link_type: u32, frame: &[u8]) -> Option<usize> {
         },
         _ => return None,
     };
-    let version = frame.get(start)? >> 4;
-    (version == 4 || version == 6).then_some(start)
+    (start < frame.len()).then_some(start)
 }
 
 /// Whether something is known of a link type.

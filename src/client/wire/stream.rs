@@ -39,6 +39,8 @@ pub struct View {
     pub fills_gap: bool,
     /// Bytes before it that were not captured, or not yet.
     pub gap: i64,
+    /// Bytes of its payload that were not seen before.
+    pub fresh: i64,
     /// The how-manieth acknowledgement it is that says nothing new while something is missing; 0 if it is none.
     pub duplicate_ack: u32,
     /// Whether it repeats a byte that the other side has acknowledged, or has none, only to be answered
@@ -100,7 +102,6 @@ impl Stream {
             (&mut self.server, &mut self.client)
         };
         let mut view = View { unheard: other.base.is_none(), ..View::default() };
-        let begins = own.base.is_none();
         own.begin(segment);
         view.seq = own.relative(segment.seq);
         if segment.syn {
@@ -115,7 +116,7 @@ impl Stream {
             acknowledge(&mut view, own, other, segment, length, old_window, time);
         }
         view.zero_window = segment.window == 0 && !segment.rst && !segment.syn;
-        place(&mut view, own, other, segment, length, begins);
+        place(&mut view, own, other, segment, length);
         if view.again && view.seq + segment.span(length) > own.acked {
             view.unacknowledged = own.waiting_since.map(|since| time.saturating_sub(since));
         }
@@ -144,6 +145,22 @@ impl Side {
     fn relative(&self, number: u32) -> i64 {
         let expected = self.base.unwrap_or(0).wrapping_add(self.next as u32);
         self.next + i64::from(number.wrapping_sub(expected) as i32)
+    }
+}
+
+impl Side {
+    /// Takes what there is from one number to before another out of the gaps. Returns how much that was.
+    fn fill(&mut self, from: i64, to: i64) -> i64 {
+        let mut filled = 0;
+        let mut left = Vec::with_capacity(self.gaps.len());
+        for (start, end) in self.gaps.drain(..) {
+            let common = (end.min(to) - start.max(from)).max(0);
+            filled += common;
+            let rests = if common == 0 { [(start, end), (0, 0)] } else { [(start, from), (to, end)] };
+            left.extend(rests.into_iter().filter(|(start, end)| start < end));
+        }
+        self.gaps = left;
+        filled
     }
 }
 
@@ -194,39 +211,36 @@ fn acknowledge(
 }
 
 /// Where a segment's bytes stand among those seen before.
-fn place(view: &mut View, own: &mut Side, other: &Side, segment: &Segment, length: usize, begins: bool) {
-    let end = view.seq + segment.span(length);
-    if segment.rst || (end == view.seq && view.seq >= own.next) {
-        return;
-    }
+fn place(view: &mut View, own: &mut Side, other: &Side, segment: &Segment, length: usize) {
     // A probe has the number before the first that isn't acknowledged, so that it must be answered.
-    let small = length <= 1 && segment.ack && !segment.syn && !segment.fin;
+    let small = length <= 1 && segment.ack && !segment.syn && !segment.fin && !segment.rst;
     if small && own.acked > 0 && view.seq == own.acked - 1 && own.fin.is_none() {
         view.probes_window = other.window == Some(0);
         view.keep_alive = !view.probes_window;
         own.probed = true;
         return;
     }
-    if end > own.next {
-        if view.seq > own.next && !begins {
-            view.gap = view.seq - own.next;
-            own.gaps.push((own.next, view.seq));
-            if own.gaps.len() > GAPS {
-                own.gaps.remove(0);
-            }
-        }
-        own.next = end;
-        let window = other.window.filter(|_| other.scale.is_some() || other.unscaled);
-        let taken = end - own.acked;
-        view.fills_window = length > 1 && window.is_some_and(|window| window > 0 && taken >= window as i64);
-    } else if end > view.seq {
-        let gap = own.gaps.iter().position(|(from, to)| view.seq < *to && end > *from);
-        match gap {
-            Some(gap) => {
-                view.fills_gap = true;
-                own.gaps.remove(gap);
-            }
-            None => view.again = true,
+    if segment.rst {
+        return;
+    }
+    let first = view.seq + i64::from(segment.syn);
+    let (after, end) = (first + length as i64, view.seq + segment.span(length));
+    let fresh = (after - first.max(own.next)).max(0) + own.fill(first, after);
+    (view.fresh, view.fills_gap) = (fresh, fresh > 0 && first < own.next);
+    if view.seq > own.next {
+        view.gap = view.seq - own.next;
+        own.gaps.push((own.next, view.seq));
+        if own.gaps.len() > GAPS {
+            own.gaps.remove(0);
         }
     }
+    if end > own.next {
+        view.fills_gap &= after <= own.next;
+        let window = other.window.filter(|_| other.scale.is_some() || other.unscaled);
+        view.fills_window =
+            length > 1 && window.is_some_and(|window| window > 0 && end - own.acked >= window as i64);
+    } else {
+        view.again = fresh == 0 && end > view.seq;
+    }
+    own.next = own.next.max(end);
 }

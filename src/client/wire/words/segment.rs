@@ -67,6 +67,9 @@ impl Teller {
         if packet.length > 0 && segment.fin {
             text += &format!("; the FIN rides with it: {}", self.closes(view, side));
         }
+        if view.gap > 0 {
+            text += &format!("; {} bytes before it are missing here", view.gap);
+        }
         if view.zero_window {
             text += &format!(" (window 0: {} has no room left)", side.name());
         }
@@ -125,9 +128,6 @@ impl Teller {
         let mut text = self.content(packet, view, side);
         if view.fills_gap {
             text = format!("fills the gap, late or sent again: {text}");
-        }
-        if view.gap > 0 {
-            text += &format!("; {} bytes before it are missing here", view.gap);
         }
         if view.fills_window {
             text += &format!("; {}'s window is full now", side.other().name());
