@@ -110,21 +110,22 @@ fn old_and_simple_packet_blocks() {
     for order in ORDERS {
         let packets = packets();
         let (time, frame) = &packets[0];
-        let mut file = [section(order), interface(order, 101, 100, 6)].concat();
+        let mut file = [section(order), interface(order, 101, 98, 6)].concat();
         let length = order.four(frame.len() as u32);
         let micros = time.as_micros() as u64;
         let halves = [order.four((micros >> 32) as u32), order.four(micros as u32)].concat();
         file.extend(block(order, 2, &[&[0; 4][..], &halves, &length, &length, frame].concat()));
         let frame = &packets[1].1;
         file.extend(block(order, 3, &[&order.four(frame.len() as u32)[..], frame].concat()));
-        // Longer than the interface's limit of 100 bytes: what follows those is not the packet's.
+        // Longer than the interface's limit of 98 bytes: the padding behind those is not the packet's.
         let long = udp("[::1]:9".parse().unwrap(), "[::1]:7".parse().unwrap(), &[b'x'; 200]);
-        file.extend(block(order, 3, &[&order.four(long.len() as u32)[..], &long[..100]].concat()));
+        file.extend(block(order, 3, &[&order.four(long.len() as u32)[..], &long[..98]].concat()));
         let contents = read(&file);
         let lengths: Vec<usize> = contents.packets.iter().map(|packet| packet.length).collect();
         assert_eq!(lengths, [0, 5, 200], "{order:?}");
+        assert_eq!(contents.began(), SystemTime::UNIX_EPOCH + *time, "{order:?}");
         assert_eq!(contents.packets[1].payload(), b"hello");
-        assert_eq!(contents.packets[2].payload(), [b'x'; 52]);
+        assert_eq!(contents.packets[2].payload(), [b'x'; 50]);
         assert_eq!(
             contents.packets[1].time,
             Duration::ZERO,
