@@ -2,12 +2,14 @@
 //!
 //! The loop accepts only while there is a place. A thread inside `accept` can't know that, so here one
 //! connection for each listener is accepted and then waits for its place; all others wait in the backlog.
+//!
+//! A blocking accept(2) also reserves its descriptor before it sleeps. Where they have run out, a listener to
+//! which nobody comes can so hold the one that another listener needs.
 
 use super::lobby::{Guest, Lobby};
 use log::debug;
 use rustix::net::{Shutdown, SocketFlags};
 use shoutd::event_loop::listener::{Service, is_shortage};
-use shoutd::limits;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
@@ -22,10 +24,7 @@ pub fn next(listener: &TcpListener, service: &Service, lobby: &Lobby) -> Option<
                 // Whether it is TCP or Unix makes no difference to what is done with it.
                 return lobby.enter(TcpStream::from(stream), peer, service.clone());
             }
-            Err(error) if is_shortage(error) => {
-                debug!("accepting pauses with {} connections: {error}", lobby.inside());
-                lobby.wait_for_news(limits::ACCEPT_PAUSE);
-            }
+            Err(error) if is_shortage(error) => lobby.pause(&error),
             Err(error) => debug!("accept: {error}"),
         }
     }

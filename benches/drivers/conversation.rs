@@ -18,6 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags};
 use shoutd::buffer::Desk;
 use shoutd::limits;
+use shoutd::now::Now;
 use shoutd::session::{Need, Session, Then};
 use shoutd::sys;
 use socket2::SockRef;
@@ -89,20 +90,23 @@ impl Conversation<'_> {
                 let result = self.receive();
                 self.guest.rests(false);
                 let count = result?;
+                self.tell_before_it_goes_on();
                 let now = self.clock.read();
                 self.session.received(count, now, &mut self.house.site.visit());
             }
             Need::Write(then) => {
+                let asked = self.session.unsent().len();
                 let count = self.send(then)?;
-                self.acknowledged = None;
-                let now = self.clock.read();
-                self.session.sent(count, now, &mut self.house.site.visit());
+                self.tell_before_it_goes_on();
+                let now = self.time_of_progress(count == asked);
+                self.session.sent(count, &now, &mut self.house.site.visit());
             }
             Need::SendFile { last } => {
-                let count = self.send_file(last)?;
-                self.acknowledged = None;
-                let now = self.clock.read();
-                self.session.file_sent(count as u64, now, &mut self.house.site.visit());
+                let asked = self.session.file().map_or(0, |(_, _, length)| length);
+                let count = self.send_file(last)? as u64;
+                self.tell_before_it_goes_on();
+                let now = self.time_of_progress(count == asked);
+                self.session.file_sent(count, &now, &mut self.house.site.visit());
             }
             Need::Work => {
                 let now = self.clock.read();
@@ -195,6 +199,17 @@ impl Conversation<'_> {
         }
     }
 
+    /// When the peer last took something, as far as is known: now if the call did all it was asked to; else its time
+    /// was over, and all of that may have passed since.
+    fn time_of_progress(&mut self, complete: bool) -> Now {
+        self.acknowledged = None;
+        let mut now = self.clock.read().clone();
+        if !complete {
+            now.instant -= self.write_timeout.unwrap_or_default();
+        }
+        now
+    }
+
     /// Tells the session, once, that the server is stopping.
     fn look_whether_to_stop(&mut self) {
         if self.told {
@@ -207,6 +222,15 @@ impl Conversation<'_> {
             let unread =
                 rustix::net::recv(self.stream(), &mut [0; 1], peek).is_ok_and(|(count, _)| count > 0);
             self.session.stop(unread);
+        }
+    }
+
+    /// The same when a call has returned: what the session does with that is its last reply, and the reply says
+    /// so. But a request that has just come to one who rested is answered.
+    fn tell_before_it_goes_on(&mut self) {
+        if !self.told && self.house.lobby.is_stopping() && !self.session.is_resting() {
+            self.told = true;
+            self.session.stop(false);
         }
     }
 

@@ -6,24 +6,34 @@
 //! That is done only to those who rest between requests, who would be closed anyway; the others see the flag
 //! when their call returns.
 
+use log::warn;
 use shoutd::event_loop::listener::Service;
+use shoutd::limits;
 use slab::Slab;
+use std::fmt::Display;
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 /// Lets connections in while there are places.
 pub struct Lobby {
     most: usize,
-    guests: Mutex<Slab<Arc<Guest>>>,
+    inside: Mutex<Inside>,
     /// Somebody has left, or it is time to go.
     news: Condvar,
     stopping: AtomicBool,
     /// Hung up when it is time to go, for those who wait in poll(2).
     bell: UnixStream,
     ringer: UnixStream,
+}
+
+#[derive(Default)]
+struct Inside {
+    guests: Slab<Arc<Guest>>,
+    /// When the log was last told that accepting pauses.
+    complained: Option<Instant>,
 }
 
 /// A connection that was let in.
@@ -42,39 +52,43 @@ impl Lobby {
     /// For at most so many connections at once.
     pub fn new(most: usize) -> Lobby {
         let (bell, ringer) = UnixStream::pair().expect("a pair of sockets");
-        let (guests, news, stopping) = (Mutex::new(Slab::new()), Condvar::new(), AtomicBool::new(false));
-        Lobby { most, guests, news, stopping, bell, ringer }
+        let (inside, news, stopping) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
+        Lobby { most, inside, news, stopping, bell, ringer }
     }
 
     /// How many are inside.
     pub fn inside(&self) -> usize {
-        self.lock().len()
+        self.lock().guests.len()
     }
 
     /// Lets a connection in, as soon as there is a place. `None` if it is time to go.
     pub fn enter(&self, stream: TcpStream, peer: String, service: Service) -> Option<Arc<Guest>> {
-        let mut guests = self.lock();
-        while guests.len() >= self.most && !self.is_stopping() {
-            guests = self.news.wait(guests).unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self.lock();
+        while inside.guests.len() >= self.most && !self.is_stopping() {
+            inside.complain(&"that is the limit (--max-connections)");
+            inside = self.news.wait(inside).unwrap_or_else(PoisonError::into_inner);
         }
         if self.is_stopping() {
             return None;
         }
-        let seat = guests.vacant_key();
+        let seat = inside.guests.vacant_key();
         let guest = Arc::new(Guest { stream, peer, service, seat, resting: AtomicBool::new(false) });
-        guests.insert(guest.clone());
+        inside.guests.insert(guest.clone());
         Some(guest)
     }
 
     /// Somebody leaves. Their socket is closed when nobody holds `guest` any more.
     pub fn leave(&self, guest: &Guest) {
-        self.lock().remove(guest.seat);
+        self.lock().guests.remove(guest.seat);
         self.news.notify_all();
     }
 
-    /// Waits until somebody leaves, but not longer than `time`.
-    pub fn wait_for_news(&self, time: Duration) {
-        drop(self.news.wait_timeout(self.lock(), time));
+    /// Accepting pauses for want of something: until somebody leaves, but not longer than
+    /// [`limits::ACCEPT_PAUSE`].
+    pub fn pause(&self, why: &dyn Display) {
+        let mut inside = self.lock();
+        inside.complain(why);
+        drop(self.news.wait_timeout(inside, limits::ACCEPT_PAUSE));
     }
 
     /// Whether it is time to go.
@@ -91,7 +105,7 @@ impl Lobby {
     pub fn stop(&self) {
         self.stopping.store(true, SeqCst);
         let _ = self.ringer.shutdown(Shutdown::Both);
-        for (_, guest) in &*self.lock() {
+        for (_, guest) in &self.lock().guests {
             if guest.resting.load(SeqCst) {
                 let _ = guest.stream.shutdown(Shutdown::Read);
             }
@@ -101,13 +115,23 @@ impl Lobby {
 
     /// Ends every conversation, wherever it waits.
     pub fn cut_off(&self) {
-        for (_, guest) in &*self.lock() {
+        for (_, guest) in &self.lock().guests {
             let _ = guest.stream.shutdown(Shutdown::Both);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slab<Arc<Guest>>> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    /// Tells the log, but not at every turn of an attack.
+    fn complain(&mut self, why: &dyn Display) {
+        if self.complained.is_none_or(|last| last.elapsed() >= limits::COMPLAINT_PAUSE) {
+            warn!("accepting pauses with {} connections: {why}", self.guests.len());
+            self.complained = Some(Instant::now());
+        }
     }
 }
 

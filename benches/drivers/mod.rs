@@ -144,12 +144,13 @@ impl Driver {
         }
 
         wait_for_the_bell(&self.bell, &self.house.site)?;
-        info!("stopping: {} connections are open", self.house.lobby.inside());
+        let inside = self.house.lobby.inside();
         for (listener, _) in &self.listeners {
             acceptor::close(listener);
         }
         self.house.lobby.stop();
         queue.close();
+        info!("stopping: {inside} connections are open");
         drain(&self.bell, self.drain, &self.house.lobby)?;
         if self.house.lobby.inside() == 0 {
             threads.into_iter().for_each(|thread| drop(thread.join()));

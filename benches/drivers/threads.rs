@@ -19,10 +19,8 @@
 use super::House;
 use super::conversation;
 use super::lobby::Guest;
-use log::warn;
 use shoutd::buffer::Desk;
 use shoutd::event_loop::listener::Service;
-use shoutd::limits;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
@@ -55,10 +53,7 @@ fn start(guest: Arc<Guest>, house: &Arc<House>) {
         match started {
             Ok(_) => return,
             Err(_) if house.lobby.is_stopping() => return house.lobby.leave(&guest),
-            Err(error) => {
-                warn!("no thread for {} with {} connections: {error}", guest.peer, house.lobby.inside());
-                house.lobby.wait_for_news(limits::ACCEPT_PAUSE);
-            }
+            Err(error) => house.lobby.pause(&format_args!("no thread for it: {error}")),
         }
     }
 }

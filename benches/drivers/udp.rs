@@ -6,7 +6,7 @@
 use super::clock::Clock;
 use super::is_timeout;
 use super::lobby::Lobby;
-use log::debug;
+use log::{debug, trace};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use shoutd::event_loop::answers::Answers;
 use std::net::UdpSocket;
@@ -24,13 +24,17 @@ pub fn serve(socket: &UdpSocket, mut answers: Answers, lobby: &Lobby) {
     }
     while !lobby.is_stopping() {
         match answers.receive_waiting(socket.as_fd()) {
-            Ok(count) => answers.consider(count, "udp", clock.read()),
+            Ok(count) => {
+                trace!("udp: received {count} datagrams");
+                answers.consider(count, "udp", clock.read());
+            }
             Err(error) if is_timeout(&error) => {}
             Err(error) => debug!("udp: receiving: {error}"),
         }
         while answers.unsent() > 0 && !lobby.is_stopping() {
-            if answers.send(socket.as_fd(), "udp").is_err() {
-                wait_for_room(socket);
+            match answers.send(socket.as_fd(), "udp") {
+                Ok(count) => trace!("udp: sent {count} datagrams"),
+                Err(_) => wait_for_room(socket),
             }
         }
     }

@@ -75,10 +75,12 @@ impl Answers {
         self.batch.unsent()
     }
 
-    /// Sends some back without waiting: WouldBlock if there is no room for the first. There are no other errors:
-    /// what can't be sent is given up.
-    pub fn send(&mut self, socket: BorrowedFd, who: impl Display) -> io::Result<()> {
+    /// Sends some back without waiting, and returns how many. WouldBlock if there is no room for the first. There
+    /// are no other errors: what can't be sent is given up.
+    pub fn send(&mut self, socket: BorrowedFd, who: impl Display) -> io::Result<usize> {
+        let before = self.unsent();
         match self.batch.send(socket) {
+            Ok(()) => return Ok(before - self.unsent()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
@@ -86,9 +88,8 @@ impl Answers {
                 debug!("{who}: an answer could not be sent: {error}");
                 self.batch.skip();
             }
-            Ok(()) => {}
         }
-        Ok(())
+        Ok(0)
     }
 
     /// Uppercases a datagram, or says why it isn't to be answered.

@@ -74,9 +74,8 @@ impl Udp {
             if !self.writable {
                 return false;
             }
-            let before = self.answers.unsent();
             match self.answers.send(self.socket.as_fd(), id) {
-                Ok(()) => trace!("{id}: sent {} datagrams", before - self.answers.unsent()),
+                Ok(count) => trace!("{id}: sent {count} datagrams"),
                 Err(_) => self.writable = false,
             }
         }
