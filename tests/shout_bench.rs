@@ -243,3 +243,27 @@ fn a_server_that_dies_is_told_and_waited_for_no_longer_than_patience_allows() {
     assert!(number(&result, "errors.refused") > 0.0, "{result}");
     assert!(result["reduced"].to_string().contains("ended before 1000000000 replies"), "{result}");
 }
+
+#[test]
+fn a_server_that_serves_one_after_another_is_measured_and_its_waiting_told() {
+    let naive = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut room = [0; 1024];
+                while let Ok(count @ 1..) = stream.read(&mut room) {
+                    if stream.write_all(&room[..count].to_ascii_uppercase()).is_err() {
+                        break;
+                    }
+                }
+            }
+        });
+        address
+    };
+    let result = measured("tcp", naive(), "-c 4 --duration 500ms");
+    assert_eq!(number(&result, "errors.timeout"), 3.0, "{result}");
+    assert!(result["reduced"].to_string().contains("3 requests had waited for more than half"), "{result}");
+    let result = measured("tcp", naive(), "-c 4 --duration 500ms --reconnect");
+    assert!(number(&result, "operations") > 50.0, "{result}");
+}

@@ -6,6 +6,7 @@
 
 use super::crowd::Crowd;
 use super::ending;
+use super::failure::Kind;
 use super::outcome::{self, Outcome};
 use super::pace::Pace;
 use super::plan::{End, Plan, Service};
@@ -222,14 +223,24 @@ impl<'a> Engine<'a> {
     }
 
     fn tell_who_is_missing(&mut self, crowd: &impl Crowd) {
-        let (asked, open) = (self.run.plan.connections, crowd.population());
-        if open < asked && !self.run.plan.reconnect && self.run.tally.reconnects == 0 {
-            let why = match self.run.tally.failures.chief() {
-                Some(kind) => format!("{} failed, most of them by: {}", asked - open, kind.name()),
-                None => "the server hasn't accepted the others".to_owned(),
-            };
-            self.reduced.push(format!("{open} of {asked} connections were open when measuring began: {why}"));
+        let (plan, tally) = (self.run.plan, &self.run.tally);
+        let missing = plan.connections.saturating_sub(crowd.population());
+        if missing == 0 || plan.reconnect || tally.reconnects > 0 {
+            return;
         }
+        self.reduced.push(match tally.failures.chief() {
+            Some(Kind::Closed | Kind::Reset) if tally.ever > 0 => {
+                "the server closes a connection after some replies: --reconnect asks it once on each"
+                    .to_owned()
+            }
+            chief => {
+                let why = chief.map_or("the server hasn't accepted them", Kind::name);
+                format!(
+                    "{missing} of {} connections weren't open when measuring began: {why}",
+                    plan.connections
+                )
+            }
+        });
     }
 
     fn begin_measuring(&mut self, crowd: &impl Crowd) {

@@ -23,8 +23,8 @@ pub struct Seat<D> {
     pub send_error: Option<io::Error>,
     /// Whether a reply has come on this connection.
     pub worked: bool,
-    /// Whether any connection of this seat has ended yet.
-    pub ended_once: bool,
+    /// Whether its first connection was established or has failed.
+    pub settled: bool,
 }
 
 /// How a place stands.
@@ -52,7 +52,7 @@ impl<D> Seat<D> {
             since: 0,
             send_error: None,
             worked: false,
-            ended_once: false,
+            settled: false,
         }
     }
 }

@@ -85,16 +85,24 @@ impl<D: Dialogue> Streams<D> {
         seat.stream = None;
         if seat.worked && kind != Kind::Timeout {
             self.set_state(place, State::Idle);
-            self.seats[place].ended_once = true;
             return self.connect(place, run);
         }
         run.pace.give_back(seat.begun.len() as u64);
         seat.begun.clear();
-        if !seat.ended_once {
+        if !seat.settled {
             self.failed_at_once += 1;
         }
-        seat.ended_once = true;
+        self.settle(place, run);
         self.set_state(place, State::Resting(run.clock.now() + REST));
+    }
+
+    /// A seat's first connection was established or has failed.
+    pub(super) fn settle(&mut self, place: usize, run: &Run) {
+        if !self.seats[place].settled {
+            self.seats[place].settled = true;
+            self.settled += 1;
+            self.last_settled = run.clock.now();
+        }
     }
 
     /// Changes a seat's state, keeping the counts.

@@ -25,6 +25,9 @@ const OPENING: usize = 100;
 /// Reads of one connection in a turn, before others have theirs.
 const READS: usize = 16;
 
+/// How long opening may take in all, in nanoseconds.
+const OPENING_TIME: u64 = 10_000_000_000;
+
 /// How long opening may make no progress before the load goes on without the rest, in nanoseconds.
 const STUCK: u64 = 1_000_000_000;
 
@@ -42,7 +45,9 @@ pub struct Streams<D: Dialogue> {
     open: usize,
     /// Seats whose first connection failed before anything had come.
     failed_at_once: usize,
-    last_opened: u64,
+    /// Seats whose first connection was established or has failed, and when the last of them did.
+    settled: usize,
+    last_settled: u64,
     /// Those who have more to read.
     again: Vec<usize>,
 }
@@ -62,7 +67,8 @@ impl<D: Dialogue> Streams<D> {
             connecting: 0,
             open: 0,
             failed_at_once: 0,
-            last_opened: 0,
+            settled: 0,
+            last_settled: 0,
             again: Vec::new(),
         }
     }
@@ -176,15 +182,15 @@ impl<D: Dialogue> Crowd for Streams<D> {
     fn open(&mut self, run: &mut Run) -> Result<(), Wrong> {
         while self.tried < self.seats.len() && self.connecting < OPENING {
             self.tried += 1;
-            self.last_opened = run.clock.now();
             self.connect(self.tried - 1, run);
         }
         Ok(())
     }
 
     fn is_settled(&self, now: u64) -> bool {
-        let is_stuck = now.saturating_sub(self.last_opened) > STUCK;
-        is_stuck || (self.tried == self.seats.len() && self.connecting == 0)
+        self.settled == self.seats.len()
+            || now > OPENING_TIME
+            || now.saturating_sub(self.last_settled) > STUCK
     }
 
     fn population(&self) -> usize {
@@ -197,7 +203,7 @@ impl<D: Dialogue> Crowd for Streams<D> {
         if event.is_writable() {
             if self.seats[place].state == State::Connecting && !event.is_error() {
                 self.set_state(place, State::Open);
-                self.last_opened = run.clock.now();
+                self.settle(place, run);
             }
             self.flush(place, run);
         }
