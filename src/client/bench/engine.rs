@@ -1,8 +1,8 @@
 //! The loop of the load generator.
 //!
 //! A turn has three parts: ask the kernel who is ready and let each go on; begin what is due; look at the
-//! clock. The run has three phases: opening the connections, warming up, measuring. Load is on in all of
-//! them, but only the last one counts. Without a warm-up it counts from the first connection on.
+//! clock. The run has three phases: opening the connections, warming up, measuring. Requests are sent in the
+//! last two, and only the last one counts. Without a warm-up it counts from the first connection on.
 
 use super::crowd::Crowd;
 use super::ending;

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 pub struct Pace {
     /// Nanoseconds between two requests; none in a closed loop.
     interval: Option<f64>,
-    /// When the schedule began, and how many of it were begun.
+    /// When requests began to be due, and how many were begun.
     origin: Option<u64>,
     begun: u64,
     /// How many may still be begun, where their number is given.
@@ -33,7 +33,7 @@ impl Pace {
         self.interval.is_none()
     }
 
-    /// The schedule of an open loop begins now.
+    /// Requests are due from now on.
     pub fn start(&mut self, now: u64) {
         self.origin = Some(now);
     }
@@ -65,7 +65,9 @@ impl Pace {
         if self.left == Some(0) || self.stopped {
             return None;
         }
-        let due = if self.is_closed_loop() { now } else { self.next().filter(|&due| due <= now)? };
+        let origin = self.origin?;
+        let due =
+            if self.is_closed_loop() { now.max(origin) } else { self.next().filter(|&due| due <= now)? };
         self.begun += 1;
         if let Some(left) = &mut self.left {
             *left -= 1;
@@ -123,6 +125,17 @@ mod tests {
         assert_eq!(pace.take(7_999), None);
         assert_eq!(pace.wake(), None, "nobody is free");
         assert_eq!(pace.overdue(7_999).0, 0);
+    }
+
+    #[test]
+    fn nothing_is_due_before_it_has_started() {
+        for rate in [None, Some(1e9)] {
+            let mut pace = Pace::new(rate);
+            pace.offer(0);
+            assert_eq!((pace.take(9), pace.match_up(9), pace.has_started()), (None, None, false));
+            pace.start(9);
+            assert_eq!(pace.match_up(9), Some((0, 9)));
+        }
     }
 
     #[test]

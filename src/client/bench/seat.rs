@@ -25,6 +25,8 @@ pub struct Seat<D> {
     pub worked: bool,
     /// Whether its first connection was established or has failed.
     pub settled: bool,
+    /// Whether a connection here has failed that brought nothing.
+    pub failed: bool,
 }
 
 /// How a place stands.
@@ -53,6 +55,7 @@ impl<D> Seat<D> {
             send_error: None,
             worked: false,
             settled: false,
+            failed: false,
         }
     }
 }

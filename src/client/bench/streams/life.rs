@@ -68,7 +68,10 @@ impl<D: Dialogue> Streams<D> {
                 run.tally.reconnects += 1;
                 self.leave(place, run);
             }
-            Fin::Unannounced if seat.begun.is_empty() => {
+            // One that is closed as soon as it is open would only be closed again.
+            Fin::Unannounced
+                if seat.begun.is_empty() && (seat.worked || run.clock.now() - seat.since > REST) =>
+            {
                 run.tally.reconnects += 1;
                 self.leave(place, run);
             }
@@ -89,8 +92,9 @@ impl<D: Dialogue> Streams<D> {
         }
         run.pace.give_back(seat.begun.len() as u64);
         seat.begun.clear();
-        if !seat.settled {
-            self.failed_at_once += 1;
+        if !seat.failed {
+            seat.failed = true;
+            self.failed += 1;
         }
         self.settle(place, run);
         self.set_state(place, State::Resting(run.clock.now() + REST));

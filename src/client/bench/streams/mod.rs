@@ -43,8 +43,8 @@ pub struct Streams<D: Dialogue> {
     tried: usize,
     connecting: usize,
     open: usize,
-    /// Seats whose first connection failed before anything had come.
-    failed_at_once: usize,
+    /// Seats that had a connection which brought nothing.
+    failed: usize,
     /// Seats whose first connection was established or has failed, and when the last of them did.
     settled: usize,
     last_settled: u64,
@@ -66,7 +66,7 @@ impl<D: Dialogue> Streams<D> {
             tried: 0,
             connecting: 0,
             open: 0,
-            failed_at_once: 0,
+            failed: 0,
             settled: 0,
             last_settled: 0,
             again: Vec::new(),
@@ -182,6 +182,12 @@ impl<D: Dialogue> Crowd for Streams<D> {
     fn open(&mut self, run: &mut Run) -> Result<(), Wrong> {
         while self.tried < self.seats.len() && self.connecting < OPENING {
             self.tried += 1;
+            if self.reconnect {
+                // Each request will open one.
+                self.refill(self.tried - 1, run);
+                self.settle(self.tried - 1, run);
+                continue;
+            }
             self.connect(self.tried - 1, run);
         }
         Ok(())
@@ -235,8 +241,8 @@ impl<D: Dialogue> Crowd for Streams<D> {
                 seat.begun.push_back(due);
                 self.connect(place, run);
             }
-            // It will be offered again once it is open. The request is lost, and its failure was counted.
-            State::Resting(_) => run.pace.give_back(1),
+            // It is sent when the rest is over.
+            State::Resting(_) => seat.begun.push_back(due),
         }
         Ok(())
     }
@@ -266,6 +272,6 @@ impl<D: Dialogue> Crowd for Streams<D> {
     }
 
     fn is_hopeless(&self) -> bool {
-        self.failed_at_once == self.seats.len()
+        self.failed == self.seats.len()
     }
 }
