@@ -155,10 +155,9 @@ impl Datagrams {
     fn hear(&mut self, place: usize, count: usize, now: u64, run: &mut Run) -> Result<bool, Wrong> {
         let socket = &mut self.sockets[place];
         let reply = &self.room[..count];
-        let oldest = socket.sent.iter().position(|sent| sent.state == State::UnderWay);
         let number = if self.identity.modulus() == 1 && count == 0 {
             // They can't be told apart: it answers the oldest, or none.
-            oldest.map(|place| socket.first + place as u64).or(socket.next().checked_sub(1))
+            socket.oldest().or(socket.next().checked_sub(1))
         } else if socket.next() == 0 {
             return Err(Wrong::unasked(
                 format!("{} came that nobody had asked for", bytes(count as u64)),
@@ -168,7 +167,7 @@ impl Datagrams {
             self.identity.number(socket.start, reply, socket.next())
         };
         let Some(number) = number else {
-            let due = socket.first + oldest.unwrap_or(0) as u64;
+            let due = socket.oldest().unwrap_or(socket.first);
             return Err(self.identity.wrong(socket.start, due, reply));
         };
         let Some(sent) = number.checked_sub(socket.first).and_then(|i| socket.sent.get_mut(i as usize))
@@ -203,8 +202,8 @@ impl Datagrams {
         run.tally.failures.note(Kind::of(error), error);
         self.refused |= error.kind() == ErrorKind::ConnectionRefused;
         let socket = &mut self.sockets[place];
-        if let Some(oldest) = socket.sent.iter().position(|sent| sent.state == State::UnderWay) {
-            socket.give_up(oldest);
+        if let Some(oldest) = socket.oldest() {
+            socket.give_up((oldest - socket.first) as usize);
             run.pace.give_back(1);
         }
     }

@@ -8,7 +8,7 @@ use crate::client::resolve;
 use crate::client::trouble::Trouble;
 use crate::values::{duration, patience, positive};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Subcommand};
+use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::time::Duration;
 use url::Url;
@@ -194,5 +194,5 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn wrong_usage(why: &str) -> ! {
-    crate::client::options::Options::command().error(ErrorKind::ValueValidation, why).exit()
+    clap::Error::raw(ErrorKind::ValueValidation, format!("{why}\n")).exit()
 }

@@ -48,8 +48,11 @@ impl Progress {
         let rate = (tally.ever - self.shown.1) as f64 * 1e9 / (now - self.shown.0).max(1) as f64;
         self.next = now + EVERY;
         self.shown = (now, tally.ever);
+        if since.is_none() && tally.ever == 0 {
+            return bar.set_message(format!("{open} of {} connections", self.connections));
+        }
         let place = match (since, self.end) {
-            (None, _) => format!("{open} of {} connections", self.connections),
+            (None, _) => "warming up".to_owned(),
             (Some(since), End::After(duration)) => {
                 format!("{:.1} of {} s", (now - since) as f64 / 1e9, duration.as_secs_f64())
             }
@@ -63,8 +66,7 @@ impl Progress {
         if tally.lost > 0 {
             line += &format!("   {} lost", tally.lost);
         }
-        bar.set_message(line);
-        bar.tick();
+        bar.set_message(line); // which also draws it
     }
 
     /// Takes the line away.

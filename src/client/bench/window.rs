@@ -66,6 +66,12 @@ impl Socket {
         self.first + self.sent.len() as u64
     }
 
+    /// The number of the oldest one under way, if there is any.
+    pub fn oldest(&self) -> Option<u64> {
+        let place = self.sent.iter().position(|sent| sent.state == State::UnderWay)?;
+        Some(self.first + place as u64)
+    }
+
     /// Waits no longer for one of those that are remembered.
     pub fn give_up(&mut self, place: usize) {
         self.sent[place].state = State::Lost;
