@@ -165,7 +165,7 @@ impl Options {
     }
 
     /// The same for these words, of which the first is the program's name.
-    pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Options {
+    pub fn parse_from(words: impl IntoIterator<Item: Into<OsString> + Clone>) -> Options {
         Options::of(&command().get_matches_from(words))
     }
 

@@ -25,8 +25,6 @@ mod shared_site;
 mod threads;
 mod udp;
 
-pub use pool::WORKERS;
-
 use clock::Clock;
 use lobby::Lobby;
 use log::{info, warn};
@@ -123,12 +121,6 @@ impl Driver {
     pub fn run(self) -> io::Result<()> {
         let mut threads = Vec::new();
         let queue = Arc::new(pool::Queue::default());
-        if let Model::Pool { workers } = self.model {
-            for _ in 0..workers {
-                let (house, queue) = (self.house.clone(), queue.clone());
-                threads.push(threads::builder().spawn(move || pool::work(&queue, &house))?);
-            }
-        }
         for (listener, service) in &self.listeners {
             let (house, listener, service) = (self.house.clone(), listener.clone(), service.clone());
             let (model, queue) = (self.model, queue.clone());
@@ -137,6 +129,12 @@ impl Driver {
                 Model::Pool { .. } => pool::serve(&listener, &service, &house, &queue),
                 Model::One => one::serve(&listener, &service, &house),
             })?);
+        }
+        if let Model::Pool { workers } = self.model {
+            for _ in 0..workers {
+                let (house, queue) = (self.house.clone(), queue.clone());
+                threads.push(threads::builder().spawn(move || pool::work(&queue, &house))?);
+            }
         }
         for (socket, answers) in self.udp {
             let house = self.house.clone();

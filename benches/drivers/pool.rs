@@ -23,10 +23,6 @@ use std::collections::VecDeque;
 use std::net::TcpListener;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How many workers there are, unless said otherwise. They sleep most of the time, so it isn't the number of cores that
-/// counts but of clients at once; 256 is what Apache's prefork model allows.
-pub const WORKERS: usize = 256;
-
 /// Connections that wait for a worker. The lobby's limit bounds it.
 #[derive(Default)]
 pub struct Queue {

@@ -2,13 +2,17 @@
 //!
 //! It prints the same lines as `shoutd`, so that whatever starts the one can start the other.
 
-use crate::drivers::{self, Driver, Model, WORKERS};
+use crate::drivers::{self, Driver, Model};
 use clap::{Arg, value_parser};
 use log::{error, warn};
 use shoutd::cli::{self, Options};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+/// Threads of the pool, unless said otherwise. They sleep most of the time, so it isn't the number of cores that
+/// counts but that of clients at once; 256 is what Apache's prefork model allows.
+const WORKERS: usize = 256;
 
 /// Serves as `arguments` say, of which the first is the program's name. Exit status as that of `shoutd`.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
