@@ -7,6 +7,7 @@ mod packets;
 
 use packets::*;
 use shoutd::client::wire::packet::{Kind, Packet};
+use shoutd::client::wire::pcapng;
 use shoutd::client::wire::reader::{Contents, read_from};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -219,4 +220,31 @@ fn what_follows_a_datagram_in_its_packet_is_no_payload() {
     datagram[44..46].copy_from_slice(&13_u16.to_be_bytes()); // the datagram's own length
     let packet = one(&datagram, datagram.len());
     assert_eq!((packet.length, packet.payload()), (5, &b"hello"[..]));
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let mut big = packets()[1].1.clone();
+    big[2..4].fill(0); // larger than the length field can say
+    let frames = [&packets()[0].1, &big, &packets()[2].1];
+    let packets: Vec<Packet> = (0..3)
+        .map(|at| {
+            let crossed = if at == 1 { 100_045 } else { frames[at].len() };
+            Packet::of(at + 1, Duration::from_nanos(at as u64 * 1_000_000_001), frames[at], crossed).unwrap()
+        })
+        .collect();
+    let mut file = Vec::new();
+    let began = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_123_456_789);
+    pcapng::write(&mut file, &packets, &["one".to_owned()], began).unwrap();
+    let contents = read(&file);
+    assert_eq!((&contents.packets, contents.began()), (&packets, began));
+}
+
+#[test]
+fn the_end_of_a_long_packet_is_not_kept() {
+    let (from, to) = ("[::1]:9".parse().unwrap(), "[::1]:7".parse().unwrap());
+    let frames = [(Duration::ZERO, udp(from, to, &[b'x'; 60_000]))];
+    let packet = &read(&pcap(Order::Big, false, 101, &frames)).packets[0];
+    assert_eq!((packet.length, packet.frame_length, packet.frame.len()), (60_000, 60_048, 512));
+    assert_eq!(packet.payload(), [b'x'; 464]);
 }

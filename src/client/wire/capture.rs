@@ -6,29 +6,25 @@
 //! rule on loopback, a packet may hold up to 64 KiB of payload: the segments are never made.
 
 use super::namespace::barred;
-use super::packet::{Kind, Packet, SNAP};
+use super::packet::{Kind, Packet};
 use crate::client::trouble::Trouble;
-use crate::sys;
-use nix::cmsg_space;
+use crate::sys::{PacketRing, RingPacket};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
-use nix::sys::socket::sockopt::{RcvBufForce, ReceiveTimestampns};
-use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt};
-use nix::sys::time::TimeSpec;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
-use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What may wait in the socket until we take it. The kernel counts a packet whole however little of it we
-/// want, so this is some 4,000 of the largest.
-const ROOM: usize = 256 << 20;
+/// Packets that may wait until we take them, a page of memory each. A transfer of 100 MB on the loopback
+/// interface is some 4,000: it loses none even if we don't run at all meanwhile.
+const WAITING: usize = 8192;
 
 /// After so long without a packet a conversation is over: a delayed acknowledgement comes within 40 ms.
-const QUIET: Duration = Duration::from_millis(120);
+const QUIET: u16 = 120; // milliseconds
 
 /// How long to wait for that.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -68,10 +64,10 @@ impl Capture {
     ///
     /// Fails without CAP_NET_RAW in this network, which [`namespace::enter`](super::namespace::enter) gives.
     pub fn start(ports: Ports) -> Result<Capture, Trouble> {
-        let socket = open().map_err(|error| barred("a packet socket", &error))?;
+        let mut ring = open().map_err(|error| barred("a packet socket", &error))?;
         let stop = Arc::new(AtomicBool::new(false));
         let asked = stop.clone();
-        let listen = move || listen(&socket, &ports, &asked);
+        let listen = move || listen(&mut ring, &ports, &asked);
         let thread = thread::Builder::new().name("capture".to_owned()).spawn(listen);
         let thread = thread.map_err(|error| barred("a thread", &error))?;
         Ok(Capture { stop, thread: Some(thread) })
@@ -94,18 +90,12 @@ impl Drop for Capture {
     }
 }
 
-fn open() -> io::Result<Socket> {
+fn open() -> io::Result<PacketRing> {
     const EVERY_PROTOCOL: u16 = 3; // ETH_P_ALL of linux/if_ether.h
     let protocol = Protocol::from(i32::from(EVERY_PROTOCOL.to_be()));
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
     socket.attach_filter(&coming_in_on(if_nametoindex("lo")?))?;
-    setsockopt(&socket, ReceiveTimestampns, &true)?;
-    // Outside a network of our own it takes CAP_NET_ADMIN to exceed the system's limit.
-    if setsockopt(&socket, RcvBufForce, &ROOM).is_err() {
-        let _ = socket.set_recv_buffer_size(ROOM);
-    }
-    socket.set_read_timeout(Some(QUIET))?;
-    Ok(socket)
+    PacketRing::new(socket.into(), WAITING)
 }
 
 /// A program for the kernel's packet filter: all of each packet that comes in on this interface. What the
@@ -124,72 +114,43 @@ fn coming_in_on(interface: u32) -> Vec<SockFilter> {
     ]
 }
 
-fn listen(socket: &Socket, ports: &Ports, stop: &AtomicBool) -> io::Result<Captured> {
+fn listen(ring: &mut PacketRing, ports: &Ports, stop: &AtomicBool) -> io::Result<Captured> {
     let mut captured = Captured { packets: Vec::new(), began: SystemTime::now(), dropped: 0 };
     let mut first = None;
     let mut end = None;
     loop {
+        while ring.next(|seen| captured.take(&seen, ports, &mut first)).is_some() {}
         if end.is_none() && stop.load(Ordering::Acquire) {
             end = Some(Instant::now() + PATIENCE);
         }
-        match receive(socket) {
-            Ok(Some(seen)) => {
-                let number = captured.packets.len() + 1;
-                let packet = Packet::of(number, Duration::ZERO, &seen.frame, seen.crossed);
-                if let Some(mut packet) = packet.filter(|packet| is_wanted(packet, ports)) {
-                    let first = *first.get_or_insert(seen.time);
-                    packet.time = seen.time.saturating_sub(first);
-                    if number <= MOST {
-                        captured.packets.push(packet);
-                    } else {
-                        captured.dropped = captured.dropped.saturating_add(1);
-                    }
-                }
-            }
-            Ok(None) if end.is_some() => break,
-            Ok(None) => {}
-            Err(error) => return Err(error),
-        }
-        if end.is_some_and(|end| Instant::now() > end) {
+        let quiet = match poll(&mut [PollFd::new(ring.socket(), PollFlags::POLLIN)], PollTimeout::from(QUIET))
+        {
+            Ok(ready) => ready == 0,
+            Err(Errno::EINTR) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if end.is_some_and(|end| quiet || Instant::now() > end) {
             break;
         }
     }
     captured.began = UNIX_EPOCH + first.unwrap_or_default();
-    captured.dropped = captured.dropped.saturating_add(sys::packets_dropped(socket.as_fd())?);
+    captured.dropped = captured.dropped.saturating_add(ring.dropped()?);
     Ok(captured)
 }
 
-/// A packet as the kernel hands it out.
-struct Seen {
-    /// Since 1970.
-    time: Duration,
-    frame: Vec<u8>,
-    crossed: usize,
-}
-
-/// Waits for a packet, but not for long. What was waiting before the filter was there is left out.
-fn receive(socket: &Socket) -> io::Result<Option<Seen>> {
-    let mut frame = vec![0; SNAP];
-    let mut control = cmsg_space!(TimeSpec);
-    let mut pieces = [IoSliceMut::new(&mut frame)];
-    // With MSG_TRUNC the kernel says how long the packet was, not how much of it had room.
-    let received =
-        recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut pieces, Some(&mut control), MsgFlags::MSG_TRUNC);
-    let (crossed, time) = match received {
-        Ok(message) => {
-            let time = message.cmsgs()?.find_map(|control| match control {
-                ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
-                _ => None,
-            });
-            (message.bytes, time)
+impl Captured {
+    /// Keeps a packet if it is wanted; the first such one sets the time that the others count from.
+    fn take(&mut self, seen: &RingPacket, ports: &Ports, first: &mut Option<Duration>) {
+        let number = self.packets.len() + 1;
+        let packet = Packet::of(number, Duration::ZERO, seen.bytes, seen.length);
+        let Some(mut packet) = packet.filter(|packet| is_wanted(packet, ports)) else { return };
+        packet.time = seen.time.saturating_sub(*first.get_or_insert(seen.time));
+        if number <= MOST {
+            self.packets.push(packet);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
         }
-        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    frame.truncate(crossed);
-    frame.shrink_to_fit();
-    let time = time.or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).ok());
-    Ok(Some(Seen { time: time.unwrap_or_default(), frame, crossed }))
+    }
 }
 
 fn is_wanted(packet: &Packet, ports: &Ports) -> bool {

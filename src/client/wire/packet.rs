@@ -3,9 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Bytes of a captured packet that are kept: its headers and the beginning of what it carries.
-pub const SNAP: usize = 4096;
-
 /// A packet as it was seen, or read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {

@@ -1,7 +1,7 @@
 //! Writes packets as a pcapng file that Wireshark opens, with a comment on each
 //! (draft-ietf-opsawg-pcapng). Packets begin with their IP header (link type RAW): that is what we keep.
 
-use super::packet::{Packet, SNAP};
+use super::packet::Packet;
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
 use pcap_file::pcapng::blocks::interface_description::{
@@ -15,6 +15,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Times are in nanoseconds: ten to the power of minus this.
 const NANOSECONDS: u8 = 9;
+
+/// A snapshot length that says nothing: how much of each packet was captured, its block says.
+const NO_LIMIT: u32 = 0;
 
 /// Bytes that a comment may have: its length has 16 bits.
 const LONGEST: usize = 60_000;
@@ -36,7 +39,7 @@ pub fn write(
         ..SectionHeaderBlock::default()
     };
     let mut writer = PcapNgWriter::with_section_header(out, section).map_err(plain)?;
-    let mut interface = InterfaceDescriptionBlock::new(DataLink::RAW, SNAP as u32);
+    let mut interface = InterfaceDescriptionBlock::new(DataLink::RAW, NO_LIMIT);
     interface.options = vec![InterfaceDescriptionOption::IfTsResol(NANOSECONDS)];
     writer.write_pcapng_block(interface).map_err(plain)?;
     let began = began.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -146,9 +146,7 @@ impl Side {
         let expected = self.base.unwrap_or(0).wrapping_add(self.next as u32);
         self.next + i64::from(number.wrapping_sub(expected) as i32)
     }
-}
 
-impl Side {
     /// Takes what there is from one number to before another out of the gaps. Returns how much that was.
     fn fill(&mut self, from: i64, to: i64) -> i64 {
         let mut filled = 0;
