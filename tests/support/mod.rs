@@ -451,3 +451,40 @@ impl Drop for Killed {
         let _ = self.0.wait();
     }
 }
+
+impl Shoutd {
+    /// The most resident memory that it has ever had, in KiB.
+    pub fn peak(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// How often it has gone to sleep. Each time but the last something has woken it up.
+    pub fn sleeps(&self) -> u64 {
+        self.status("voluntary_ctxt_switches:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("procfs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("such a line");
+        line.split_ascii_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    }
+}
+
+/// Reads a body in chunks, strictly and to its end (RFC 9112 section 7.1).
+pub fn read_chunked(stream: &mut impl Read) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.extend(read_exactly(stream, 1));
+            assert!(line.len() <= 18, "no chunk size: {:?}", String::from_utf8_lossy(&line));
+        }
+        let digits = std::str::from_utf8(&line[..line.len() - 2]).expect("a chunk size in ASCII");
+        let size = usize::from_str_radix(digits, 16).expect("a chunk size");
+        body.extend(read_exactly(stream, size));
+        assert_eq!(read_exactly(stream, 2), b"\r\n", "the end of a chunk");
+        if size == 0 {
+            return body;
+        }
+    }
+}
