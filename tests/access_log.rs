@@ -7,10 +7,9 @@ mod support;
 
 use log_lines::{Line, time_of, wait_for};
 use socket2::SockRef;
-use std::io::{BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::thread;
 use support::*;
 
 /// More than any socket buffer holds.
@@ -311,54 +310,4 @@ fn clients_are_logged_by_address_and_mapped_ones_as_ipv4() {
     assert_eq!(get(SocketAddr::from((Ipv6Addr::LOCALHOST, port)), "/a.txt").status, 200);
     let clients: Vec<String> = wait_for(&path, 2).into_iter().map(|line| line.client).collect();
     assert_eq!(clients, ["127.0.0.1", "::1"]);
-}
-
-#[test]
-fn of_very_many_lines_none_is_lost_and_none_is_torn_while_the_file_is_rotated() {
-    const CLIENTS: usize = 8;
-    const REQUESTS: usize = 6400;
-    const BATCH: usize = 64;
-    let folder = Folder::new();
-    let (mut server, path) = start(&folder, &["--keep-alive", "1h"]);
-    let address = server.http();
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|client| thread::spawn(move || pipeline(address, client, REQUESTS, BATCH)))
-        .collect();
-    let mut files = vec![];
-    while clients.iter().any(|client| !client.is_finished()) {
-        let to = folder.path().join(format!("access.log.{}", files.len()));
-        std::fs::rename(&path, &to).unwrap();
-        server.signal(if files.len() % 2 == 0 { "HUP" } else { "USR1" });
-        server.wait_for_log("anew");
-        files.push(to);
-    }
-    clients.into_iter().for_each(|client| client.join().unwrap());
-    server.signal("TERM");
-    assert_eq!(server.wait().code(), Some(0));
-    files.push(path);
-    let mut next = [0; CLIENTS];
-    for line in files.iter().flat_map(|file| log_lines::read(file)) {
-        let numbers =
-            line.request.strip_prefix("GET /a.txt?").and_then(|rest| rest.strip_suffix(" HTTP/1.1"));
-        let (client, n) = numbers.and_then(|numbers| numbers.split_once('-')).expect("our request");
-        let (client, n): (usize, usize) = (client.parse().unwrap(), n.parse().unwrap());
-        assert_eq!((n, line.status, line.size), (next[client], 200, 5), "each once, and in order");
-        next[client] += 1;
-    }
-    assert_eq!(next, [REQUESTS; CLIENTS]);
-    let used = files.iter().filter(|file| std::fs::metadata(file).unwrap().len() > 0).count();
-    assert!(used > 1, "all lines are in one file");
-}
-
-fn pipeline(address: SocketAddr, client: usize, requests: usize, batch: usize) {
-    let mut stream = BufReader::new(connect(address));
-    for start in (0..requests).step_by(batch) {
-        let text: String = (start..start + batch)
-            .map(|n| format!("GET /a.txt?{client}-{n} HTTP/1.1\r\nHost: a\r\n\r\n"))
-            .collect();
-        stream.get_mut().write_all(text.as_bytes()).unwrap();
-        for _ in 0..batch {
-            assert_eq!(read_response(&mut stream, false).body, b"hello");
-        }
-    }
 }

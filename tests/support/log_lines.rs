@@ -2,7 +2,10 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use crate::support::*;
-use std::path::Path;
+use std::io::{BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// One line in the Combined Log Format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,4 +115,53 @@ pub fn wait_for(path: &Path, count: usize) -> Vec<Line> {
     let lines = read(path);
     assert_eq!(lines.len(), count, "{lines:?}");
     lines
+}
+
+/// So many requests, numbered, in pipelines on one connection, all answered.
+pub fn request(address: SocketAddr, from: usize, count: usize) {
+    let mut stream = BufReader::new(connect(address));
+    for start in (from..from + count).step_by(50) {
+        let numbers = start..(start + 50).min(from + count);
+        let text: String =
+            numbers.clone().map(|n| format!("GET /none?{n} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
+        stream.get_mut().write_all(text.as_bytes()).unwrap();
+        for _ in numbers {
+            assert_eq!(read_response(&mut stream, false).status, 404);
+        }
+    }
+}
+
+/// The number of a line's request.
+pub fn number(line: &Line) -> usize {
+    let text = line.request.strip_prefix("GET /none?").and_then(|rest| rest.strip_suffix(" HTTP/1.1"));
+    text.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("not our request: {line:?}"))
+}
+
+/// The lines of some text, each once and in order.
+pub fn numbers(text: &[u8]) -> Vec<usize> {
+    let text = std::str::from_utf8(text).expect("ASCII");
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is torn");
+    let numbers: Vec<usize> = text.lines().map(|line| number(&Line::parse(line))).collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "out of order");
+    numbers
+}
+
+/// How many lines a complaint says are lost.
+pub fn lost(complaint: &str) -> usize {
+    let words: Vec<&str> = complaint.split_ascii_whitespace().collect();
+    let at = words.iter().position(|word| *word == "lines").unwrap_or_else(|| panic!("{complaint}"));
+    words[at - 1].parse().unwrap_or_else(|_| panic!("{complaint}"))
+}
+
+/// A named pipe in a folder; without mkfifo(1) there is none.
+pub fn fifo(folder: &Folder) -> Option<PathBuf> {
+    let path = folder.path().join("pipe");
+    match Command::new("mkfifo").arg(&path).status() {
+        Ok(status) => assert!(status.success()),
+        Err(error) => {
+            skip(&format!("mkfifo: {error}"));
+            return None;
+        }
+    }
+    Some(path)
 }
