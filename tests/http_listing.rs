@@ -1,0 +1,263 @@
+//! Listings of large directories: complete and in order, in pieces that others hardly notice, shared by
+//! all who read them at the same time, and gone with the last of them.
+
+#[path = "support/listings.rs"]
+mod listings;
+mod support;
+
+use listings::{Row, asking, json, listing, page, rows_of_page};
+use std::fs;
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use support::*;
+
+/// Makes files with a word in them. Links to one are made in a third of the time, but file systems allow
+/// some 65,000 of them.
+fn make_files(directory: &Path, names: impl Iterator<Item = String>) {
+    let mut original = PathBuf::new();
+    for (n, name) in names.enumerate() {
+        let path = directory.join(name);
+        if n % 30_000 == 0 {
+            fs::write(&path, "hello").unwrap();
+            original = path;
+        } else {
+            fs::hard_link(&original, path).unwrap();
+        }
+    }
+}
+
+/// Makes a directory with so many files, in no order, and some directories among them. Returns the names as
+/// they are to be listed: directories first.
+fn fill(path: &Path, files: usize, directories: usize) -> Vec<(bool, String)> {
+    fs::create_dir_all(path).unwrap();
+    let name = |n| format!("file-{}", n * 7919 % files);
+    make_files(path, (0..files).map(name));
+    let subs = (0..directories).map(|n| format!("sub-{n}"));
+    subs.clone().for_each(|name| fs::create_dir(path.join(name)).unwrap());
+    let mut names: Vec<_> =
+        (0..files).map(|n| (true, name(n))).chain(subs.map(|name| (false, name))).collect();
+    names.sort();
+    names
+}
+
+fn start(folder: &Folder) -> Shoutd {
+    Shoutd::start(&["--http", "0", "--root", folder.as_str(), "--autoindex", "--keep-alive", "1h"])
+}
+
+/// Directories first, then by name, as [`fill`] returns them.
+fn names(rows: Vec<Row>) -> Vec<(bool, String)> {
+    rows.into_iter().map(|row| (!row.is_directory, row.text)).collect()
+}
+
+/// Asks for a listing and reads its head. The rest is left in the socket, which holds little.
+fn begin(server: &Shoutd, path: &str) -> TcpStream {
+    let mut stream = connect(server.http());
+    socket2::SockRef::from(&stream).set_recv_buffer_size(64 * 1024).unwrap();
+    stream.write_all(asking(path, "text/html").as_bytes()).unwrap();
+    assert_eq!(read_response(&mut stream, true).status, 200, "{path}");
+    stream
+}
+
+fn finish(stream: TcpStream) -> String {
+    String::from_utf8(read_chunked(&mut BufReader::new(stream))).unwrap()
+}
+
+#[test]
+fn a_hundred_thousand_names_are_complete_and_in_order_and_nobody_waits_for_them() {
+    let folder = Folder::new();
+    let expected = fill(&folder.path().join("big"), 99_900, 100);
+    folder.write("small.txt", "hello");
+    let server = start(&folder);
+    let descriptors = server.descriptors();
+    assert_eq!(get(server.http(), "/small.txt").status, 200);
+    let memory = server.resident();
+    let (address, over) = (server.http(), AtomicBool::new(false));
+    let (rounds, worst) = thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let mut stream = BufReader::new(connect(address));
+            let (mut rounds, mut worst) = (0, Duration::ZERO);
+            while !over.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                stream.get_mut().write_all(b"GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+                assert_eq!(read_response(&mut stream, false).body, b"hello");
+                worst = worst.max(start.elapsed());
+                rounds += 1;
+            }
+            (rounds, worst)
+        });
+        let of_page = names(page(address, "/big/"));
+        let of_json = names(json(address, "/big/"));
+        over.store(true, Ordering::Relaxed);
+        assert!(of_page == expected, "{} rows of {}", of_page.len(), expected.len());
+        assert!(of_json == expected, "{} rows of {}", of_json.len(), expected.len());
+        other.join().unwrap()
+    });
+    let grown = server.peak().saturating_sub(memory);
+    eprintln!("{rounds} requests meanwhile, of which the slowest took {worst:?}; {grown} KiB more");
+    assert!(
+        rounds > 20 && worst < Duration::from_secs(3),
+        "{rounds} requests meanwhile, the slowest {worst:?}"
+    );
+    assert!(grown < 8 * 1024, "{grown} KiB more");
+    server.wait_for_descriptors(descriptors);
+}
+
+#[test]
+fn many_slow_readers_share_the_names_and_leave_nothing_behind() {
+    const READERS: usize = 45;
+    let folder = Folder::new();
+    let expected = fill(&folder.path().join("big"), 10_000, 10);
+    let server = start(&folder);
+    let descriptors = server.descriptors();
+    assert!(names(page(server.http(), "/big/")) == expected);
+    server.wait_for_descriptors(descriptors);
+    let memory = server.resident();
+    let mut readers: Vec<TcpStream> = (0..READERS).map(|_| begin(&server, "/big/")).collect();
+    // One for the directory, and another where it was read so soon after a change that the next might not
+    // be noticed.
+    let of_directory = server.descriptors() - descriptors - READERS;
+    assert!((1..4).contains(&of_directory), "{of_directory} descriptors for one directory");
+    // Every third reads, another leaves in the middle, the last is left where it is.
+    let mut leaving = readers.split_off(READERS / 3);
+    let waiting = leaving.split_off(READERS / 3);
+    for mut stream in leaving {
+        read_exactly(&mut stream, 5000);
+    }
+    let clients: Vec<_> = readers.into_iter().map(|stream| thread::spawn(|| slowly(stream))).collect();
+    for client in clients {
+        assert!(names(rows_of_page(&client.join().unwrap())) == expected);
+    }
+    let grown = server.peak().saturating_sub(memory);
+    // Each has what its socket didn't take, and all have the names once.
+    assert!(grown < 16 * 1024, "{grown} KiB more");
+    let left = || server.descriptors() - descriptors - waiting.len();
+    eventually(|| (1..4).contains(&left()), || format!("{} descriptors too many", left()));
+    drop(waiting);
+    server.wait_for_descriptors(descriptors);
+}
+
+/// Reads a listing with pauses.
+fn slowly(mut stream: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n0\r\n\r\n") {
+        let mut piece = [0; 40_000];
+        let count = stream.read(&mut piece).unwrap();
+        assert!(count > 0, "it breaks off");
+        bytes.extend_from_slice(&piece[..count]);
+        thread::sleep(Duration::from_millis(1)); // a slow reader
+    }
+    String::from_utf8(read_chunked(&mut &*bytes)).unwrap()
+}
+
+#[test]
+fn of_too_many_directories_at_once_some_are_refused_and_soon_listed_again() {
+    let most = shoutd::limits::LISTINGS;
+    let folder = Folder::new();
+    for n in 0..=most {
+        for name in 0..1000 {
+            folder.write(&format!("{n}/{name:0200}"), "");
+        }
+    }
+    folder.write("few/a", "");
+    let server = start(&folder);
+    let descriptors = server.descriptors();
+    let mut readers: Vec<TcpStream> = (0..most).map(|n| begin(&server, &format!("/{n}/"))).collect();
+    for path in [format!("/{most}/"), "/few/".to_owned()] {
+        let refused = get(server.http(), &path);
+        assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")), "{path}");
+    }
+    // Those that are held can be read by others too.
+    assert_eq!(page(server.http(), "/3/").len(), 1000);
+    assert_eq!(json(server.http(), "/4/").len(), 1000);
+    // One leaves, another reads to its end: two more can be listed.
+    drop(readers.remove(0));
+    let mut more = vec![begin_eventually(&server, &format!("/{most}/"))];
+    assert_eq!(rows_of_page(&finish(readers.remove(0))).len(), 1000);
+    more.push(begin_eventually(&server, "/0/"));
+    assert_eq!(get(server.http(), "/few/").status, 503);
+    let rest: Vec<_> =
+        readers.into_iter().chain(more).map(|stream| thread::spawn(|| finish(stream))).collect();
+    for reader in rest {
+        assert_eq!(rows_of_page(&reader.join().unwrap()).len(), 1000);
+    }
+    server.wait_for_descriptors(descriptors);
+    assert_eq!(page(server.http(), "/few/").len(), 1);
+}
+
+fn begin_eventually(server: &Shoutd, path: &str) -> TcpStream {
+    let request = format!("HEAD {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let is_free = || exchange(server.http(), &request).status == 200;
+    eventually(is_free, || format!("{path} isn't listed"));
+    begin(server, path)
+}
+
+#[test]
+fn what_is_removed_while_it_is_listed_is_left_out_of_a_complete_listing() {
+    let folder = Folder::new();
+    let all = fill(&folder.path().join("big"), 20_000, 0).len();
+    let server = start(&folder);
+    let mut of_json = connect(server.http());
+    of_json.write_all(asking("/big/", "application/json").as_bytes()).unwrap();
+    assert_eq!(read_response(&mut of_json, true).status, 200);
+    let of_page = begin(&server, "/big/");
+    fs::remove_dir_all(folder.path().join("big")).unwrap();
+    let rows = rows_of_page(&finish(of_page)).len();
+    assert!(rows < all, "{rows} rows");
+    let text = finish(of_json);
+    assert!(listings::rows_of_json(&text).len() <= all);
+    assert_eq!(get(server.http(), "/big/").status, 404);
+}
+
+#[test]
+fn changes_are_seen_within_about_a_second_even_while_somebody_reads_the_old_listing() {
+    let folder = Folder::new();
+    fill(&folder.path().join("big"), 20_000, 0);
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let server = start(&folder);
+    assert_eq!(page(server.http(), "/empty/"), []);
+    assert_eq!(json(server.http(), "/empty/"), []);
+    let old = begin(&server, "/big/");
+    let has = |path: &str, name: &str| page(server.http(), path).iter().any(|row| row.text == name);
+    for path in ["/empty/", "/big/"] {
+        folder.write(&format!("{}new", &path[1..]), "");
+        eventually(|| has(path, "new"), || format!("a new file isn't in {path}"));
+        fs::remove_file(folder.path().join(&path[1..]).join("new")).unwrap();
+        eventually(|| !has(path, "new"), || format!("a file that is gone is still in {path}"));
+    }
+    let rows = rows_of_page(&finish(old));
+    assert!(rows.len() == 20_000 && rows.iter().all(|row| row.text != "new"), "the old one is as it was");
+}
+
+#[test]
+fn a_listing_under_way_is_finished_before_the_server_ends() {
+    let folder = Folder::new();
+    let expected = fill(&folder.path().join("big"), 20_000, 0);
+    let mut server = start(&folder);
+    let stream = begin(&server, "/big/");
+    server.signal("TERM");
+    server.wait_for_log("stopping");
+    assert!(names(rows_of_page(&finish(stream))) == expected);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_directory_with_more_names_than_are_held_is_listed_in_part_and_says_so() {
+    let folder = Folder::new();
+    let big = folder.path().join("big");
+    fs::create_dir(&big).unwrap();
+    let count = shoutd::limits::LISTING / 240 + 3000;
+    make_files(&big, (0..count).map(|n| format!("{n:0240}")));
+    let server = start(&folder);
+    let memory = server.resident();
+    let (_, text) = listing(server.http(), "/big/", "*/*");
+    let rows = rows_of_page(&text).len();
+    assert!(rows > 60_000 && rows <= count, "{rows} rows of {count}");
+    let footer = format!("The first {rows} names that were read; the directory has more.");
+    assert!(text.contains(&footer), "{}", &text[text.len() - 200..]);
+    let grown = server.peak().saturating_sub(memory);
+    assert!(grown < 48 * 1024, "{grown} KiB more");
+}

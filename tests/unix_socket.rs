@@ -1,0 +1,307 @@
+//! HTTP on Unix sockets: the same service at a path, which is taken with care and given back at the end.
+
+#[path = "support/log_lines.rs"]
+mod log_lines;
+mod support;
+
+use std::fs;
+use std::io::{BufReader, Read, Write};
+use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::*;
+
+const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn dial(path: &Path) -> UnixStream {
+    let stream = UnixStream::connect(path).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+fn ask(path: &Path, request: &str) -> Response {
+    let mut stream = dial(path);
+    stream.write_all(request.as_bytes()).unwrap();
+    read_response(&mut stream, request.starts_with("HEAD"))
+}
+
+/// A folder with a site, and the path of a socket beside it.
+fn place() -> (Folder, PathBuf, String) {
+    let folder = Folder::new();
+    folder.write("site/a.txt", "hello");
+    folder.write("site/large.bin", noise(1, 10_000_000));
+    let path = folder.path().join("socket");
+    let argument = format!("unix:{}", path.display());
+    (folder, path, argument)
+}
+
+fn start(folder: &Folder, further: &[&str]) -> Shoutd {
+    let site = folder.path().join("site");
+    Shoutd::start(&[&["--root", site.to_str().unwrap(), "--keep-alive", "1h"], further].concat())
+}
+
+/// That it can't start, and says why in one line with these words.
+fn assert_refused(arguments: &[&str], words: &[&str]) {
+    let mut child = Killed(command(arguments).spawn().unwrap());
+    assert_eq!(wait_for_end(&mut child.0), Some(1), "{arguments:?}");
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    child.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    child.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(stdout, "");
+    assert!(stderr.lines().count() == 1 && words.iter().all(|word| stderr.contains(word)), "{stderr}");
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+#[test]
+fn requests_are_answered_as_over_tcp() {
+    let (folder, path, argument) = place();
+    let server = start(&folder, &["--http", &argument]);
+    assert_eq!(server.unix, [argument], "what is printed");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
+    let descriptors = server.descriptors();
+    let mut stream = dial(&path);
+    for _ in 0..3 {
+        stream.write_all(GET.as_bytes()).unwrap();
+        let answer = read_response(&mut stream, false);
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"hello"[..]));
+    }
+    let large = "GET /large.bin HTTP/1.1\r\nHost: a\r\n";
+    let requests =
+        format!("{large}\r\n{large}Range: bytes=5-9\r\n\r\nHEAD /a.txt HTTP/1.1\r\nHost: a\r\n\r\n{GET}");
+    stream.write_all(requests.repeat(2).as_bytes()).unwrap();
+    for _ in 0..2 {
+        assert!(read_response(&mut stream, false).body == noise(1, 10_000_000));
+        assert_eq!(read_response(&mut stream, false).body, noise(1, 10_000_000)[5..10]);
+        assert_eq!(read_response(&mut stream, true).status, 200);
+        assert_eq!(read_response(&mut stream, false).body, b"hello");
+    }
+    assert_eq!(ask(&path, "GARBAGE\r\n\r\n").status, 400);
+    drop(stream);
+    server.wait_for_descriptors(descriptors);
+}
+
+#[test]
+fn a_body_streams_through_in_capitals_and_a_half_close_is_answered() {
+    let (folder, path, argument) = place();
+    let _server = start(&folder, &["--http", &argument]);
+    let body = noise(2, 5_000_000);
+    let mut stream = dial(&path);
+    write!(stream, "POST /upper HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+    let mut writer = stream.try_clone().unwrap();
+    let sent = body.clone();
+    let sender = std::thread::spawn(move || {
+        writer.write_all(&sent).unwrap();
+        writer.write_all(GET.as_bytes()).unwrap();
+        writer.shutdown(Shutdown::Write).unwrap();
+    });
+    assert!(read_response(&mut stream, false).body == body.to_ascii_uppercase());
+    assert_eq!(read_response(&mut stream, false).body, b"hello");
+    assert_eq!(read_to_end(&mut stream), b"");
+    sender.join().unwrap();
+    let silent = dial(&path);
+    silent.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut &silent), b"");
+}
+
+#[test]
+fn clients_that_vanish_leave_nothing_behind() {
+    let (folder, path, argument) = place();
+    let log = folder.path().join("log");
+    let server = start(&folder, &["--http", &argument, "--access-log", log.to_str().unwrap()]);
+    let descriptors = server.descriptors();
+    for n in 0..50 {
+        let mut stream = dial(&path);
+        let request = ["GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n", "GET /la", ""][n % 3];
+        stream.write_all(request.as_bytes()).unwrap();
+        if n % 3 == 0 {
+            read_exactly(&mut stream, 1000);
+        }
+    }
+    eventually(|| server.descriptors() <= descriptors + 1, || "connections are left".into()); // and the file
+    let lines = log_lines::wait_for(&log, 17);
+    for line in lines {
+        assert_eq!((&*line.client, line.status), ("unix:", 200));
+        assert!((1..10_000_000).contains(&line.size), "{line:?}");
+    }
+}
+
+#[test]
+fn a_socket_is_removed_at_the_end_and_replies_under_way_are_finished() {
+    let (folder, path, argument) = place();
+    let mut server = start(&folder, &["--http", &argument, "--drain", "1h"]);
+    let mut resting = dial(&path);
+    resting.write_all(GET.as_bytes()).unwrap();
+    assert_eq!(read_response(&mut resting, false).body, b"hello");
+    let mut stream = dial(&path);
+    stream.write_all(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let head = read_response(&mut stream, true);
+    server.signal("TERM");
+    server.wait_for_log("stopping");
+    assert_eq!(read_to_end(&mut resting), b"");
+    let length: usize = head.field("content-length").unwrap().parse().unwrap();
+    assert!(read_exactly(&mut stream, length) == noise(1, 10_000_000));
+    assert_eq!(read_to_end(&mut stream), b"");
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(!is_socket(&path));
+}
+
+#[test]
+fn what_a_killed_server_left_behind_is_replaced() {
+    let (folder, path, argument) = place();
+    let mut server = start(&folder, &["--http", &argument]);
+    server.signal("KILL");
+    server.wait();
+    assert!(is_socket(&path) && UnixStream::connect(&path).is_err());
+    let server = start(&folder, &["--http", &argument]);
+    assert_eq!(ask(&path, GET).body, b"hello");
+    drop(server);
+    // Another program's too.
+    fs::remove_file(&path).unwrap();
+    drop(UnixListener::bind(&path).unwrap());
+    let _server = start(&folder, &["--http", &argument]);
+    assert_eq!(ask(&path, GET).body, b"hello");
+}
+
+#[test]
+fn a_path_where_somebody_listens_is_left_alone() {
+    let (folder, path, argument) = place();
+    let server = start(&folder, &["--http", &argument]);
+    assert_refused(&["--http", &argument], &[&argument, "in use", "choose another path"]);
+    assert_refused(&["--http", &argument, "--http", &argument], &["choose another path"]);
+    assert_eq!(ask(&path, GET).body, b"hello", "it is not disturbed");
+    // Even one whose backlog is full.
+    let full = folder.path().join("full");
+    let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&socket2::SockAddr::unix(&full).unwrap()).unwrap();
+    listener.listen(0).unwrap();
+    let mut waiting = vec![];
+    while waiting.len() < 5 {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        if client.connect(&socket2::SockAddr::unix(&full).unwrap()).is_err() {
+            break;
+        }
+        waiting.push(client);
+    }
+    assert_refused(&["--http", &format!("unix:{}", full.display())], &["choose another path"]);
+    assert!(is_socket(&full));
+    // The same path twice in one server: it doesn't take its own place, and leaves nothing behind.
+    drop(server);
+    let twice = format!("unix:{}", folder.path().join("twice").display());
+    assert_refused(&["--http", &twice, "--http", &twice], &["choose another path"]);
+    assert!(!folder.path().join("twice").exists());
+}
+
+#[test]
+fn what_is_no_socket_is_never_removed() {
+    let (folder, path, argument) = place();
+    folder.write("file", "precious");
+    fs::write(&path, "precious").unwrap();
+    assert_refused(&["--http", &argument], &["choose another path"]);
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+    fs::remove_file(&path).unwrap();
+    symlink(folder.path().join("file"), &path).unwrap();
+    assert_refused(&["--http", &argument], &["choose another path"]);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_refused(&["--http", &argument], &["choose another path"]);
+    assert!(path.is_dir() && fs::read(folder.path().join("file")).unwrap() == b"precious");
+}
+
+#[test]
+fn a_place_that_somebody_else_has_taken_meanwhile_is_left_to_them() {
+    let (folder, path, argument) = place();
+    let mut first = start(&folder, &["--http", &argument]);
+    fs::remove_file(&path).unwrap();
+    let _second = start(&folder, &["--http", &argument]);
+    first.signal("TERM");
+    assert_eq!(first.wait().code(), Some(0));
+    assert_eq!(ask(&path, GET).body, b"hello");
+    // A file in its place is nobody's socket either.
+    let mut third = start(&folder, &["--http", &format!("{argument}3")]);
+    let path = folder.path().join("socket3");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "precious").unwrap();
+    third.signal("TERM");
+    assert_eq!(third.wait().code(), Some(0));
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+}
+
+#[test]
+fn paths_that_cannot_be_are_one_line() {
+    let (folder, _path, argument) = place();
+    folder.write("file", "");
+    let none = format!("unix:{}/none/socket", folder.as_str());
+    assert_refused(&["--http", &none], &[&none, "create its directory"]);
+    let under_file = format!("unix:{}/file/socket", folder.as_str());
+    assert_refused(&["--http", &under_file], &[&under_file]);
+    let long = format!("unix:{}/{}", folder.as_str(), "a".repeat(120));
+    assert_refused(&["--http", &long], &[&long]);
+    // 107 bytes are a path (unix(7)), 108 aren't one with its NUL.
+    let fill = |length: usize| format!("{argument}{}", "a".repeat(5 + length - argument.len()));
+    let server = start(&folder, &["--http", &fill(107)]);
+    assert_eq!(ask(Path::new(&fill(107)[5..]), GET).body, b"hello");
+    drop(server);
+    let mut empty = Killed(command(&["--http", "unix:"]).spawn().unwrap());
+    assert_eq!(wait_for_end(&mut empty.0), Some(2));
+}
+
+#[test]
+fn several_listeners_serve_at_once() {
+    let (folder, path, argument) = place();
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        return skip("there is no IPv6");
+    }
+    let second = format!("{argument}-2");
+    let listeners = ["--http", "[::]:0", "--http", &argument, "--http", "0", "--http", &second, "--tcp", "0"];
+    let mut server = start(&folder, &listeners);
+    let dual = server.http().port();
+    let tcp = [
+        SocketAddr::from(([127, 0, 0, 1], dual)),
+        SocketAddr::from((Ipv6Addr::LOCALHOST, dual)),
+        server.nth("http", 1),
+    ];
+    for address in tcp {
+        assert_eq!(get(address, "/a.txt").body, b"hello", "{address}");
+    }
+    for path in [&path, &folder.path().join("socket-2")] {
+        assert_eq!(ask(path, GET).body, b"hello");
+    }
+    assert_eq!(server.unix, [argument, second]);
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(!path.exists() && !folder.path().join("socket-2").exists());
+}
+
+#[test]
+fn curl_can_use_it() {
+    let (folder, path, argument) = place();
+    let _server = start(&folder, &["--http", &argument]);
+    let url = "http://localhost/a.txt";
+    let mut curl = Command::new("curl");
+    match curl.args(["-sS", "--max-time", "20", "--unix-socket"]).arg(&path).args([url, url]).output() {
+        Ok(output) => assert_eq!(output.stdout, b"hellohello", "{output:?}"),
+        Err(error) => skip(&format!("curl: {error}")),
+    }
+}
+
+#[test]
+fn many_clients_at_once_are_all_answered() {
+    let (folder, path, argument) = place();
+    let server = start(&folder, &["--http", &argument]);
+    let mut clients: Vec<UnixStream> = (0..300).map(|_| dial(&path)).collect();
+    for _ in 0..3 {
+        clients.iter_mut().for_each(|stream| stream.write_all(GET.repeat(5).as_bytes()).unwrap());
+        for stream in &mut clients {
+            let mut stream = BufReader::new(stream);
+            (0..5).for_each(|_| assert_eq!(read_response(&mut stream, false).body, b"hello"));
+        }
+    }
+    drop(server);
+}
