@@ -6,6 +6,7 @@ mod support;
 
 use log_lines::{fifo, lost, numbers, request};
 use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -152,4 +153,25 @@ fn a_reader_that_leaves_is_survived_and_the_next_one_is_served() {
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
     server.wait_for_log("1 lines of the access log");
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_stops_nobody() {
+    // As that of a session over a network that is gone. A terminal takes less than it says it has room for.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let user = openpt(flags).expect("a pseudo-terminal");
+    unlockpt(&user).unwrap();
+    let terminal = ioctl_tiocgptpeer(&user, flags).unwrap();
+    let mut start = command(&["--http", "0", "--access-log", "-"]);
+    let mut child = Killed(start.stdout(terminal).spawn().unwrap());
+    let mut said = BufReader::new(File::from(user));
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let address = line.trim_end().strip_prefix("listening on http://").expect("an address").parse().unwrap();
+    line.clear();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), "ready");
+    request(address, 0, 3000);
+    assert!(Command::new("kill").arg(child.0.id().to_string()).status().unwrap().success());
+    assert_eq!(wait_for_end(&mut child.0), Some(0));
 }

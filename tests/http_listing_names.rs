@@ -261,8 +261,7 @@ fn a_listing_is_asked_for_like_any_file() {
     assert!(head.contains("\r\nConnection: close") && !head.contains("Transfer-Encoding"), "{head}");
     assert_eq!(rows_of_page(body).len(), 1);
     // Ranges and conditions are for files.
-    let ranged =
-        format!("GET /d/ HTTP/1.1\r\nHost: a\r\nRange: bytes=0-3\r\nIf-None-Match: *\r\nAccept: */*\r\n\r\n");
+    let ranged = "GET /d/ HTTP/1.1\r\nHost: a\r\nRange: bytes=0-3\r\nIf-None-Match: *\r\nAccept: */*\r\n\r\n";
     let mut stream = connect(server.http());
     stream.write_all(ranged.as_bytes()).unwrap();
     assert_eq!(read_response(&mut stream, true).status, 200);
