@@ -1,0 +1,316 @@
+//! What was measured: which run it was, in which round, and what came of it. The raw samples are kept as
+//! JSON, so that every figure of the page can be computed again.
+
+use crate::statistics::{self, Spread};
+use serde_json::{Value, json};
+use std::fmt;
+
+/// What is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// TCP uppercase, messages of 64 bytes.
+    Tcp,
+    /// UDP uppercase, datagrams of 64 bytes.
+    Udp,
+    /// HTTP, GETs of a file of 600 bytes.
+    Http,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Service; 3] = [Service::Tcp, Service::Udp, Service::Http];
+
+    /// As in options and URLs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Tcp => "tcp",
+            Service::Udp => "udp",
+            Service::Http => "http",
+        }
+    }
+
+    /// As in prose.
+    pub fn title(self) -> &'static str {
+        match self {
+            Service::Tcp => "TCP",
+            Service::Udp => "UDP",
+            Service::Http => "HTTP",
+        }
+    }
+}
+
+/// Where server and load generator run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cores {
+    /// The server on one core, the load generator on another.
+    One,
+    /// Both wherever the kernel puts them.
+    All,
+}
+
+/// What else goes on while somebody wants short replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Beside {
+    /// Nothing, for comparison.
+    Nothing,
+    /// So many clients that read slowly.
+    SlowClients(u32),
+    /// So many clients that want files which are not in the page cache.
+    ColdFiles(u32),
+    /// The same, on a disk that is held to so many reads a second.
+    SlowDisk {
+        /// The clients.
+        clients: u32,
+        /// Reads a second.
+        reads: u32,
+    },
+}
+
+/// What the load generator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Load {
+    /// So many connections, on each of which the next request follows the reply.
+    Closed(u32),
+    /// So many clients, each request on a connection of its own.
+    Reconnect(u32),
+    /// Requests at a fixed rate, whether the server keeps up or not.
+    Open {
+        /// Over so many connections.
+        connections: u32,
+        /// Requests a second, all together.
+        rate: u32,
+    },
+    /// Requests at a fixed rate while something else goes on.
+    Waiting(Beside),
+}
+
+/// One cell of the comparison.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Run {
+    /// What is served.
+    pub service: Service,
+    /// Where it runs.
+    pub cores: Cores,
+    /// What is asked.
+    pub load: Load,
+    /// Who serves: `loop`, `threads`, `pool`, `one`, or the name of a peer.
+    pub server: String,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} {}: ", self.service.name(), self.server)?;
+        match self.load {
+            Load::Closed(n) => write!(f, "{n} connection{}", if n == 1 { "" } else { "s" })?,
+            Load::Reconnect(n) => {
+                write!(f, "{n} client{}, a connection a request", if n == 1 { "" } else { "s" })?
+            }
+            Load::Open { rate, .. } => write!(f, "{rate} requests a second")?,
+            Load::Waiting(Beside::Nothing) => write!(f, "short replies, nothing else")?,
+            Load::Waiting(Beside::SlowClients(n)) => write!(f, "short replies beside {n} slow clients")?,
+            Load::Waiting(Beside::ColdFiles(n)) => {
+                write!(f, "short replies beside {n} readers of cold files")?
+            }
+            Load::Waiting(Beside::SlowDisk { clients, reads }) => {
+                write!(f, "short replies beside {clients} readers of a disk of {reads} reads a second")?;
+            }
+        }
+        f.write_str(if self.cores == Cores::One { ", one core" } else { ", all cores" })
+    }
+}
+
+/// The figures of one run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Verified replies a second.
+    pub throughput: f64,
+    /// Microseconds from the request, or from when it was due, to its reply: the middle one.
+    pub p50: f64,
+    /// The wait that one in a hundred exceeds, microseconds.
+    pub p99: f64,
+    /// The longest wait, microseconds.
+    pub worst: f64,
+    /// Microseconds of CPU the server spent on a request.
+    pub cpu: Option<f64>,
+    /// How often the server's threads were switched, a request.
+    pub switches: Option<f64>,
+    /// Resident memory of the server at the end, bytes.
+    pub resident: Option<f64>,
+    /// Requests that had no reply in time, and other failures.
+    pub failures: u64,
+    /// Connections that got no reply at all.
+    pub starved: u32,
+    /// Whether the load generator itself was the limit.
+    pub client_limit: bool,
+    /// What the scenario counted besides: bytes read from the disk.
+    pub from_disk: Option<f64>,
+}
+
+/// A quantity that is plotted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// [`Figures::throughput`].
+    Throughput,
+    /// [`Figures::p50`].
+    Middle,
+    /// [`Figures::p99`].
+    P99,
+    /// [`Figures::worst`].
+    Worst,
+    /// [`Figures::cpu`].
+    Cpu,
+    /// [`Figures::switches`].
+    Switches,
+    /// [`Figures::resident`].
+    Resident,
+}
+
+impl Metric {
+    /// The figure, if it could be had.
+    pub fn of(self, figures: &Figures) -> Option<f64> {
+        match self {
+            Metric::Throughput => Some(figures.throughput),
+            Metric::Middle => Some(figures.p50),
+            Metric::P99 => Some(figures.p99),
+            Metric::Worst => Some(figures.worst),
+            Metric::Cpu => figures.cpu,
+            Metric::Switches => figures.switches,
+            Metric::Resident => figures.resident,
+        }
+    }
+}
+
+/// One run in one round.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Which.
+    pub run: Run,
+    /// In which round, from 1.
+    pub round: u32,
+    /// The figures, or why there are none.
+    pub outcome: Result<Figures, String>,
+    /// What the load generator printed.
+    pub raw: Value,
+}
+
+/// Everything that was measured.
+#[derive(Clone, Debug, Default)]
+pub struct Samples(pub Vec<Sample>);
+
+impl Samples {
+    /// The samples of one run.
+    pub fn of<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = &'a Sample> {
+        self.0.iter().filter(move |sample| sample.run == *run)
+    }
+
+    /// The figure of each round that has one.
+    pub fn rounds(&self, run: &Run, metric: Metric) -> Vec<(u32, f64)> {
+        let figure = |sample: &Sample| Some((sample.round, metric.of(sample.outcome.as_ref().ok()?)?));
+        self.of(run).filter_map(figure).collect()
+    }
+
+    /// Median and range over the rounds.
+    pub fn spread(&self, run: &Run, metric: Metric) -> Option<Spread> {
+        Spread::of(self.rounds(run, metric).into_iter().map(|(_, value)| value))
+    }
+
+    /// The figure of `a` divided by that of `b`, by the rounds that both have.
+    pub fn ratio(&self, a: &Run, b: &Run, metric: Metric) -> Option<Spread> {
+        statistics::ratio(&self.rounds(a, metric), &self.rounds(b, metric))
+    }
+
+    /// The most connections that got no reply in any round; 0 if each had some.
+    pub fn starved(&self, run: &Run) -> u32 {
+        self.of(run).filter_map(|sample| Some(sample.outcome.as_ref().ok()?.starved)).max().unwrap_or(0)
+    }
+
+    /// Every different run, in order.
+    pub fn runs(&self) -> Vec<Run> {
+        let mut runs: Vec<Run> = self.0.iter().map(|sample| sample.run.clone()).collect();
+        runs.sort();
+        runs.dedup();
+        runs
+    }
+
+    /// The servers that have samples chosen by `which`, the four drivers first, in the order of [`DRIVERS`].
+    pub fn servers(&self, which: impl Fn(&Run) -> bool) -> Vec<String> {
+        let mut servers: Vec<String> = Vec::new();
+        for run in self.runs().into_iter().filter(which) {
+            if !servers.contains(&run.server) {
+                servers.push(run.server);
+            }
+        }
+        servers.sort_by_key(|server| {
+            DRIVERS.iter().position(|driver| driver == server).unwrap_or(DRIVERS.len())
+        });
+        servers
+    }
+
+    /// Every different failure with the run it happened in.
+    pub fn failures(&self) -> Vec<(String, String)> {
+        let mut failures: Vec<(String, String)> = Vec::new();
+        for sample in &self.0 {
+            if let Err(why) = &sample.outcome
+                && !failures.iter().any(|(_, known)| known == why)
+            {
+                failures.push((sample.run.to_string(), why.clone()));
+            }
+        }
+        failures
+    }
+
+    /// What the load generator had to reduce, and how many requests failed otherwise than by waiting.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> = Vec::new();
+        for sample in &self.0 {
+            let Ok(figures) = &sample.outcome else { continue };
+            let other = figures.failures.saturating_sub(figures.starved.into());
+            if other > 0 {
+                remarks.push(format!("{}, round {}: {other} requests failed.", sample.run, sample.round));
+            }
+        }
+        remarks
+    }
+
+    /// As JSON: an array with an object for each sample.
+    pub fn to_json(&self) -> Value {
+        self.0
+            .iter()
+            .map(|sample| {
+                json!({
+                    "service": sample.run.service.name(),
+                    "server": sample.run.server,
+                    "cores": if sample.run.cores == Cores::One { "one" } else { "all" },
+                    "load": sample.run.load.to_json(),
+                    "round": sample.round,
+                    "failure": sample.outcome.as_ref().err(),
+                    "bench": sample.raw,
+                    "from_disk": sample.outcome.as_ref().ok().and_then(|figures| figures.from_disk),
+                })
+            })
+            .collect()
+    }
+}
+
+impl Load {
+    fn to_json(self) -> Value {
+        match self {
+            Load::Closed(connections) => json!({"kind": "closed", "connections": connections}),
+            Load::Reconnect(clients) => json!({"kind": "reconnect", "connections": clients}),
+            Load::Open { connections, rate } => {
+                json!({"kind": "open", "connections": connections, "rate": rate})
+            }
+            Load::Waiting(Beside::Nothing) => json!({"kind": "waiting"}),
+            Load::Waiting(Beside::SlowClients(clients)) => {
+                json!({"kind": "waiting", "slow_clients": clients})
+            }
+            Load::Waiting(Beside::ColdFiles(clients)) => json!({"kind": "waiting", "cold_readers": clients}),
+            Load::Waiting(Beside::SlowDisk { clients, reads }) => {
+                json!({"kind": "waiting", "cold_readers": clients, "disk_reads_a_second": reads})
+            }
+        }
+    }
+}
+
+/// The drivers that are compared, in the order in which they're named.
+pub const DRIVERS: [&str; 4] = ["loop", "threads", "pool", "one"];

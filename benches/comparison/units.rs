@@ -1,0 +1,69 @@
+//! How figures read: three digits at most that mean something, and a unit that fits.
+
+/// A count, with commas.
+pub fn count(value: f64) -> String {
+    let digits = format!("{:.0}", value.max(0.0));
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count of which three digits are known.
+pub fn rate(value: f64) -> String {
+    count(rounded(value))
+}
+
+/// A count on an axis: 20 k.
+pub fn short(value: f64) -> String {
+    match value {
+        1e6.. => format!("{} M", plain(value / 1e6)),
+        1e4.. => format!("{} k", plain(value / 1e3)),
+        _ => count(value),
+    }
+}
+
+/// Microseconds, as what reads best.
+pub fn time(microseconds: f64) -> String {
+    match rounded(microseconds) {
+        us @ 1e6.. => format!("{} s", plain(us / 1e6)),
+        us @ 1e3.. => format!("{} ms", plain(us / 1e3)),
+        us => format!("{} µs", plain(us)),
+    }
+}
+
+/// Bytes.
+pub fn memory(bytes: f64) -> String {
+    match bytes {
+        1_073_741_824.0.. => format!("{} GiB", plain(rounded(bytes / 1_073_741_824.0))),
+        1_048_576.0.. => format!("{} MiB", plain(rounded(bytes / 1_048_576.0))),
+        _ => format!("{} KiB", plain(rounded(bytes / 1024.0))),
+    }
+}
+
+/// A number of any size, three digits of it.
+pub fn number(value: f64) -> String {
+    plain(rounded(value))
+}
+
+/// To three significant digits.
+fn rounded(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return 0.0;
+    }
+    let power = 10f64.powi(2 - value.abs().log10().floor() as i32);
+    (value * power).round() / power
+}
+
+/// Without digits that say nothing.
+fn plain(value: f64) -> String {
+    let text = if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") };
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}

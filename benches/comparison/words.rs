@@ -1,0 +1,215 @@
+//! What one should conclude, in words. Every sentence with a figure is computed from the samples, and says
+//! nothing where the rounds disagree: a difference counts as clear if it is there in every round, two at
+//! least, and its median is 5 % or more.
+
+use crate::samples::{Beside, Cores, Load, Metric, Run, Samples, Service};
+use crate::statistics::Spread;
+use crate::units;
+
+/// The median below which a difference isn't spoken of.
+const WORTH_SAYING: f64 = 1.05;
+/// The part of an offered rate that must be answered for a server to have kept up.
+const KEPT_UP: f64 = 0.97;
+
+/// A server in a sentence.
+pub fn name(server: &str) -> &str {
+    match server {
+        "loop" => "the loop",
+        "pool" => "the pool",
+        "one" => "one at a time",
+        other => other,
+    }
+}
+
+/// A load in a sentence.
+pub fn load(load: Load) -> String {
+    let of = |count: u32, what: &str| {
+        format!("{} {what}{}", units::count(count.into()), if count == 1 { "" } else { "s" })
+    };
+    match load {
+        Load::Closed(connections) => of(connections, "connection"),
+        Load::Reconnect(clients) => of(clients, "client"),
+        Load::Open { rate, .. } => format!("{} a second", of(rate, "request")),
+        Load::Waiting(Beside::Nothing) => "nothing else going on".to_owned(),
+        Load::Waiting(Beside::SlowClients(clients)) => of(clients, "slow client"),
+        Load::Waiting(Beside::ColdFiles(clients)) => of(clients, "reader") + " of cold files",
+        Load::Waiting(Beside::SlowDisk { reads, .. }) => {
+            format!("a disk of {}", of(reads, "read") + " a second")
+        }
+    }
+}
+
+/// Two servers of one service on the same cores.
+#[derive(Clone, Copy)]
+pub struct Pair<'a> {
+    /// What they serve.
+    pub service: Service,
+    /// Where.
+    pub cores: Cores,
+    /// The one.
+    pub a: &'a str,
+    /// The other.
+    pub b: &'a str,
+}
+
+impl Pair<'_> {
+    fn run(&self, server: &str, load: Load) -> Run {
+        Run { service: self.service, cores: self.cores, load, server: server.to_owned() }
+    }
+
+    /// The figure of `a` divided by that of `b`. `None` where one has none, or its figure would mislead: who
+    /// is never answered has no wait that could be counted.
+    pub fn ratio(&self, samples: &Samples, load: Load, metric: Metric) -> Option<Spread> {
+        let (a, b) = (self.run(self.a, load), self.run(self.b, load));
+        if samples.starved(&a) > 0 || samples.starved(&b) > 0 {
+            return None;
+        }
+        samples.ratio(&a, &b, metric)
+    }
+
+    /// How the two compare at each of some loads: one sentence, or none if there is nothing to compare.
+    pub fn verdict(&self, samples: &Samples, loads: &[Load], metric: Metric) -> Option<String> {
+        let (mut more, mut less, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
+        for &at in loads {
+            let Some(ratio) = self.ratio(samples, at, metric) else { continue };
+            if is_clearly_above(&ratio) {
+                more.push((at, ratio));
+            } else if is_clearly_above(&inverse(&ratio)) {
+                less.push((at, inverse(&ratio)));
+            } else {
+                unclear.push(load(at));
+            }
+        }
+        let mut parts = Vec::new();
+        for (larger, smaller, found) in [(self.a, self.b, more), (self.b, self.a, less)] {
+            if !found.is_empty() {
+                let places: Vec<String> =
+                    found.iter().map(|(at, ratio)| format!("{} at {}", times(ratio), load(*at))).collect();
+                parts.push(format!(
+                    "{} {} {}",
+                    claim(metric, larger, smaller),
+                    "by these factors:",
+                    list(&places)
+                ));
+            }
+        }
+        if !unclear.is_empty() {
+            parts.push(format!(
+                "no clear difference between {} and {} at {}",
+                name(self.a),
+                name(self.b),
+                list(&unclear)
+            ));
+        }
+        (!parts.is_empty()).then(|| format!("{}: {}.", self.service.title(), parts.join("; ")))
+    }
+}
+
+/// Whether all rounds agree that a quotient is above one.
+pub fn is_clearly_above(ratio: &Spread) -> bool {
+    ratio.count > 1 && ratio.low > 1.0 && ratio.median >= WORTH_SAYING
+}
+
+fn inverse(ratio: &Spread) -> Spread {
+    Spread { median: 1.0 / ratio.median, low: 1.0 / ratio.high, high: 1.0 / ratio.low, count: ratio.count }
+}
+
+/// A factor with its range.
+fn times(ratio: &Spread) -> String {
+    let factor = |value: f64| if value < 10.0 { format!("{value:.2}") } else { units::number(value) };
+    format!("{} ({}–{})", factor(ratio.median), factor(ratio.low), factor(ratio.high))
+}
+
+fn claim(metric: Metric, larger: &str, smaller: &str) -> String {
+    let (larger, smaller) = (name(larger), name(smaller));
+    match metric {
+        Metric::Throughput => format!("{larger} answered more than {smaller}"),
+        Metric::Middle => format!("the median wait was longer with {larger} than with {smaller}"),
+        Metric::P99 => format!("the p99 was longer with {larger} than with {smaller}"),
+        Metric::Worst => format!("the longest wait was longer with {larger} than with {smaller}"),
+        Metric::Cpu => format!("{larger} took more CPU for a request than {smaller}"),
+        Metric::Switches => format!("{larger} switched more often than {smaller}"),
+        Metric::Resident => format!("{larger} occupied more memory than {smaller}"),
+    }
+}
+
+/// `a, b and c`.
+pub fn list(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Who was not answered at all, by server: the sentences that belong under a plot of waits or throughput.
+pub fn starved(samples: &Samples, which: impl Fn(&Run) -> bool) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for server in samples.servers(&which) {
+        let mut cases = Vec::new();
+        for run in samples.runs().into_iter().filter(|run| run.server == server && which(run)) {
+            let (Load::Closed(connections), starved) = (run.load, samples.starved(&run)) else { continue };
+            if starved > 0 {
+                let all = units::count(connections.into());
+                cases.push(format!("{} of {all} with {}", units::count(starved.into()), run.service.title()));
+            }
+        }
+        if !cases.is_empty() {
+            sentences.push(format!(
+                "With {}, connections waited for their turn in vain (hollow marks): {}. Their waits are in no p99, \
+                 as they have no end.",
+                name(&server),
+                list(&cases)
+            ));
+        }
+    }
+    sentences
+}
+
+/// How far each server kept up with the offered rates of a service.
+pub fn kept_up(samples: &Samples, service: Service, rates: &[Load]) -> Option<String> {
+    let mut parts = Vec::new();
+    for server in samples.servers(|run| run.service == service && rates.contains(&run.load)) {
+        let keeps = |at: &Load| {
+            let Load::Open { rate, .. } = *at else { return None };
+            let run = Run { service, cores: Cores::One, load: *at, server: server.clone() };
+            let answered = samples.spread(&run, Metric::Throughput)?;
+            Some((rate, answered.median >= f64::from(rate) * KEPT_UP))
+        };
+        let tried: Vec<(u32, bool)> = rates.iter().filter_map(keeps).collect();
+        let most = tried.iter().take_while(|(_, kept)| *kept).last();
+        match (most, tried.last()) {
+            (Some((most, _)), Some((last, _))) if most == last => {
+                parts.push(format!(
+                    "{} with all of them, up to {}",
+                    name(&server),
+                    units::count((*last).into())
+                ));
+            }
+            (Some((most, _)), _) => {
+                parts.push(format!("{} up to {}", name(&server), units::count((*most).into())))
+            }
+            (None, Some(_)) => parts.push(format!("{} with none", name(&server))),
+            (None, None) => {}
+        }
+    }
+    (!parts.is_empty()).then(|| format!("{}, requests a second: {} kept up.", service.title(), list(&parts)))
+}
+
+/// In how many samples of the loop the load generator was the limit, not the server.
+pub fn client_limit(samples: &Samples, which: impl Fn(&Run) -> bool) -> Option<String> {
+    let mut limited = 0;
+    let mut all = 0;
+    for figures in
+        samples.0.iter().filter(|sample| which(&sample.run)).filter_map(|sample| sample.outcome.as_ref().ok())
+    {
+        all += 1;
+        limited += u32::from(figures.client_limit);
+    }
+    (limited > 0).then(|| {
+        format!(
+            "In {limited} of these {all} samples the load generator itself was probably the limit: there the server \
+             could have answered more, and CPU per request is the figure to compare."
+        )
+    })
+}
