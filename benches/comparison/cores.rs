@@ -1,7 +1,7 @@
 //! Who runs on which core. A child inherits the affinity of the thread that starts it (`sched_setaffinity(2)`),
 //! so it is pinned before its first instruction, and so is every thread that it starts.
 
-use crate::samples::Cores;
+use crate::runs::Cores;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The two sides of a measurement.

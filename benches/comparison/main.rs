@@ -9,7 +9,7 @@
 //! | [`plan`] | what is run, in which order |
 //! | [`runner`], [`server`], [`peers`], [`load`], [`scenarios`] | running it |
 //! | [`child`], [`cores`], [`folder`], [`machine`] | processes, pinning, files, and where all this happens |
-//! | [`samples`], [`statistics`] | what came of it |
+//! | [`runs`], [`samples`], [`statistics`] | what came of it |
 //! | [`table`], [`page`], [`words`] | how it is told |
 
 #![forbid(unsafe_code)]
@@ -25,6 +25,7 @@ mod page;
 mod peers;
 mod plan;
 mod runner;
+mod runs;
 mod samples;
 mod scenarios;
 #[path = "../drivers/serve.rs"]
@@ -143,6 +144,10 @@ fn compare(options: &Options) -> Result<(), String> {
     let quiet = Quiet::start();
     let samples = runner::run(&plan, &folder, &interrupted).ok_or("interrupted; nothing was written")?;
     machine.note(&quiet);
+    if samples.0.iter().all(|sample| sample.outcome.is_err()) {
+        let (run, why) = samples.failures().swap_remove(0);
+        return Err(format!("nothing could be measured; {run}: {why}"));
+    }
     drop(folder);
 
     print!("{}", table::table(&samples));

@@ -3,7 +3,7 @@
 //! Rounds are interleaved: every round has each cell once, and begins with another server, so that a slow
 //! minute of the machine doesn't hit one server alone.
 
-use crate::samples::{Beside, Cores, DRIVERS, Load, Run, Service};
+use crate::runs::{Beside, Cores, DRIVERS, Load, Run, Service};
 use std::time::Duration;
 
 /// Requests a second in the scenarios: few enough for every driver, so that the wait is not the load's.
@@ -144,11 +144,13 @@ impl Plan {
         order
     }
 
-    /// How long a run is measured: many connections need longer for a few requests each.
+    /// How long a run is measured. Many connections need longer: in a shorter time some may not come to their
+    /// turn, though nobody is forgotten.
     pub fn duration(&self, run: &Run) -> Duration {
         match run.load {
             Load::Waiting(_) => self.scenario,
-            Load::Closed(10_000..) => self.sample * 2,
+            Load::Closed(5000..) => self.sample * 4,
+            Load::Closed(500..) => self.sample.max(Duration::from_millis(500)),
             _ => self.sample,
         }
     }
@@ -157,8 +159,9 @@ impl Plan {
     pub fn estimate(&self) -> Duration {
         let overhead = |run: &Run| match run.load {
             Load::Waiting(_) => Duration::from_millis(500),
-            Load::Closed(10_000..) => Duration::from_secs(1),
-            _ => Duration::from_millis(60),
+            Load::Closed(5000..) => Duration::from_secs(1),
+            Load::Closed(500..) => Duration::from_millis(200),
+            _ => Duration::from_millis(80),
         };
         let all = (1..=self.rounds).flat_map(|round| self.round(round));
         all.map(|run| self.warmup + self.duration(run) + overhead(run)).sum()

@@ -6,7 +6,7 @@
 use crate::child::{self, Interrupted, Killed};
 use crate::cores::{Side, pinned};
 use crate::peers::{self, Peer};
-use crate::samples::{Cores, DRIVERS, Service};
+use crate::runs::{Cores, DRIVERS, Service};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,6 +1,7 @@
 //! The short form, for the terminal: one line a server, at a hundred connections, and the scenarios.
 
-use crate::samples::{Beside, Cores, DRIVERS, Load, Metric, Run, Samples, Service};
+use crate::runs::{Beside, Cores, DRIVERS, Load, Run, Service};
+use crate::samples::{Metric, Samples};
 use crate::statistics::Spread;
 use crate::{units, words};
 use std::fmt::Write as _;
@@ -39,6 +40,7 @@ pub fn usual(samples: &Samples, service: Service) -> Option<Load> {
         Load::Closed(connections) if run.service == service && run.cores == Cores::One => Some(connections),
         _ => None,
     };
+    samples.0.iter().find(|sample| sample.run.service == service && sample.outcome.is_ok())?;
     let counts: Vec<u32> = samples.runs().iter().filter_map(closed).collect();
     counts.iter().copied().min_by_key(|count| count.abs_diff(USUAL)).map(Load::Closed)
 }
@@ -52,7 +54,7 @@ fn line(text: &mut String, samples: &Samples, run: &Run) {
     });
     let starved = samples.starved(run);
     let remark = if starved > 0 {
-        format!("  {} never answered", units::count(starved.into()))
+        format!("  {} waited in vain", units::count(starved.into()))
     } else {
         String::new()
     };

@@ -20,10 +20,10 @@ pub fn rate(value: f64) -> String {
 
 /// A count on an axis: 20 k.
 pub fn short(value: f64) -> String {
-    match value {
-        1e6.. => format!("{} M", plain(value / 1e6)),
-        1e4.. => format!("{} k", plain(value / 1e3)),
-        _ => count(value),
+    match rounded(value) {
+        millions @ 1e6.. => format!("{} M", plain(millions / 1e6)),
+        thousands @ 1e4.. => format!("{} k", plain(thousands / 1e3)),
+        few => count(few),
     }
 }
 
@@ -36,12 +36,12 @@ pub fn time(microseconds: f64) -> String {
     }
 }
 
-/// Bytes.
+/// Bytes, in decimal units.
 pub fn memory(bytes: f64) -> String {
-    match bytes {
-        1_073_741_824.0.. => format!("{} GiB", plain(rounded(bytes / 1_073_741_824.0))),
-        1_048_576.0.. => format!("{} MiB", plain(rounded(bytes / 1_048_576.0))),
-        _ => format!("{} KiB", plain(rounded(bytes / 1024.0))),
+    match rounded(bytes) {
+        bytes @ 1e9.. => format!("{} GB", plain(bytes / 1e9)),
+        bytes @ 1e6.. => format!("{} MB", plain(bytes / 1e6)),
+        bytes => format!("{} kB", plain(bytes / 1e3)),
     }
 }
 

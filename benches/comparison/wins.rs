@@ -1,6 +1,7 @@
 //! Where threads win: looked for in all samples, kind by kind, and said so where there is nothing to find.
 
-use crate::samples::{Beside, Cores, Load, Metric, Samples, Service};
+use crate::runs::{Beside, Cores, Load, Service};
+use crate::samples::{Metric, Samples};
 use crate::words::{self, Pair};
 
 /// A place where one would look, and what the samples say of it.

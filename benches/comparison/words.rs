@@ -2,7 +2,8 @@
 //! nothing where the rounds disagree: a difference counts as clear if it is there in every round, two at
 //! least, and its median is 5 % or more.
 
-use crate::samples::{Beside, Cores, Load, Metric, Run, Samples, Service};
+use crate::runs::{Beside, Cores, Load, Run, Service};
+use crate::samples::{Metric, Samples};
 use crate::statistics::Spread;
 use crate::units;
 
@@ -83,14 +84,8 @@ impl Pair<'_> {
         let mut parts = Vec::new();
         for (larger, smaller, found) in [(self.a, self.b, more), (self.b, self.a, less)] {
             if !found.is_empty() {
-                let places: Vec<String> =
-                    found.iter().map(|(at, ratio)| format!("{} at {}", times(ratio), load(*at))).collect();
-                parts.push(format!(
-                    "{} {} {}",
-                    claim(metric, larger, smaller),
-                    "by these factors:",
-                    list(&places)
-                ));
+                let places: Vec<String> = found.iter().map(|(at, ratio)| times(ratio, *at)).collect();
+                parts.push(format!("{}: {}", claim(metric, larger, smaller), list(&places)));
             }
         }
         if !unclear.is_empty() {
@@ -114,10 +109,14 @@ fn inverse(ratio: &Spread) -> Spread {
     Spread { median: 1.0 / ratio.median, low: 1.0 / ratio.high, high: 1.0 / ratio.low, count: ratio.count }
 }
 
-/// A factor with its range.
-fn times(ratio: &Spread) -> String {
-    let factor = |value: f64| if value < 10.0 { format!("{value:.2}") } else { units::number(value) };
-    format!("{} ({}–{})", factor(ratio.median), factor(ratio.low), factor(ratio.high))
+/// A factor, where, and its range.
+fn times(ratio: &Spread, at: Load) -> String {
+    let range = format!("{}–{}", factor(ratio.low), factor(ratio.high));
+    format!("{} times at {} ({range})", factor(ratio.median), load(at))
+}
+
+fn factor(value: f64) -> String {
+    if value < 10.0 { format!("{value:.2}") } else { units::number(value) }
 }
 
 fn claim(metric: Metric, larger: &str, smaller: &str) -> String {
@@ -131,6 +130,58 @@ fn claim(metric: Metric, larger: &str, smaller: &str) -> String {
         Metric::Switches => format!("{larger} switched more often than {smaller}"),
         Metric::Resident => format!("{larger} occupied more memory than {smaller}"),
     }
+}
+
+/// How two servers compare over all services and some loads: one sentence, or none if there is nothing to
+/// compare. Each side's largest factor is named.
+pub fn summary(
+    samples: &Samples,
+    cores: Cores,
+    loads: &[Load],
+    (a, b): (&str, &str),
+    metric: Metric,
+) -> Option<String> {
+    let (mut more, mut less, mut all) = (Vec::new(), Vec::new(), 0);
+    for service in Service::ALL {
+        for &at in loads {
+            let Some(ratio) = (Pair { service, cores, a, b }).ratio(samples, at, metric) else { continue };
+            all += 1;
+            if is_clearly_above(&ratio) {
+                more.push((ratio.median, service, at));
+            } else if is_clearly_above(&inverse(&ratio)) {
+                less.push((inverse(&ratio).median, service, at));
+            }
+        }
+    }
+    let unclear = all - more.len() - less.len();
+    let mut parts = Vec::new();
+    for (larger, smaller, found) in [(a, b, &more), (b, a, &less)] {
+        let most = found.iter().max_by(|one, other| one.0.total_cmp(&other.0));
+        if let Some((most, service, at)) = most {
+            parts.push(format!(
+                "{} in {} of {all} comparisons, at most {} times ({}, {})",
+                claim(metric, larger, smaller),
+                found.len(),
+                factor(*most),
+                service.title(),
+                load(*at)
+            ));
+        }
+    }
+    if unclear > 0 {
+        let between = format!("between {} and {}", name(a), name(b));
+        parts.push(match parts.is_empty() {
+            true => format!("there was no clear difference {between} in any of {all} comparisons"),
+            false => format!("in {unclear} there was no clear difference"),
+        });
+    }
+    (all > 0).then(|| sentence(&parts.join("; ")))
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 /// `a, b and c`.
@@ -156,8 +207,8 @@ pub fn starved(samples: &Samples, which: impl Fn(&Run) -> bool) -> Vec<String> {
         }
         if !cases.is_empty() {
             sentences.push(format!(
-                "With {}, connections waited for their turn in vain (hollow marks): {}. Their waits are in no p99, \
-                 as they have no end.",
+                "With {}, some connections had waited for more than half of the run when it ended (hollow marks): {}. \
+                 Those waits are in no p99, as nobody knows their end.",
                 name(&server),
                 list(&cases)
             ));

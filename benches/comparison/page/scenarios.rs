@@ -1,8 +1,10 @@
 //! The chapters on slow clients and a slow disk: there the question isn't how much, but who waits for whom.
 
+use super::axis::Axis;
 use super::escape;
-use super::plots::{self, Axis, Plot, Series};
-use crate::samples::{Beside, Cores, DRIVERS, Load, Metric, Run, Samples, Service};
+use super::plots::{self, Plot, Series};
+use crate::runs::{Beside, Cores, DRIVERS, Load, Run, Service};
+use crate::samples::{Metric, Samples};
 use crate::words::{self, Pair};
 use crate::{table, units};
 use std::fmt::Write as _;

@@ -8,7 +8,7 @@ pub const LOOKS: usize = 6;
 
 /// The look of a server; a peer's by its place among the peers.
 pub fn look(server: &str, peers: &[&str]) -> usize {
-    let drivers = crate::samples::DRIVERS;
+    let drivers = crate::runs::DRIVERS;
     drivers
         .iter()
         .position(|driver| *driver == server)

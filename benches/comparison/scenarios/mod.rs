@@ -7,7 +7,7 @@ pub mod slow_clients;
 pub mod slow_disk;
 pub mod slow_readers;
 
-use crate::samples::Beside;
+use crate::runs::Beside;
 use crate::server::Server;
 use slow_clients::SlowClients;
 use slow_disk::SlowDisk;
