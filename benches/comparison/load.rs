@@ -5,7 +5,6 @@ use crate::cores::{Side, pinned};
 use crate::folder;
 use crate::plan::{WAITING_CLIENTS, WAITING_RATE};
 use crate::runs::{Load, Run, Service};
-use crate::samples::Figures;
 use crate::server::Server;
 use serde_json::Value;
 use std::process::Command;
@@ -74,37 +73,4 @@ pub fn bench(
             Err(format!("{} ({status})", said.trim().trim_start_matches("shout: ")))
         }
     }
-}
-
-/// The figures of a report. The error says what is wrong with it.
-pub fn figures(report: &Value) -> Result<Figures, String> {
-    let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_f64);
-    let operations = number("/operations").ok_or("the load generator's report has no operations")?;
-    let failures: u64 =
-        report["errors"].as_object().map_or(0, |errors| errors.values().filter_map(Value::as_u64).sum());
-    if operations == 0.0 {
-        return Err("nobody was answered".to_owned());
-    }
-    let latency = |name: &str| {
-        number(&format!("/latency_us/{name}"))
-            .ok_or_else(|| format!("the load generator's report has no {name}"))
-    };
-    // In a closed loop these are the connections that had no reply for most of the run, as no request
-    // is given up before its end. In an open loop everybody's wait is among the latencies.
-    let timeouts = report.pointer("/errors/timeout").and_then(Value::as_u64).unwrap_or(0);
-    let connections = report.pointer("/parameters/connections").and_then(Value::as_u64).unwrap_or(0);
-    Ok(Figures {
-        throughput: number("/throughput").ok_or("the load generator's report has no throughput")?,
-        p50: latency("p50")?,
-        p99: latency("p99")?,
-        worst: latency("max")?,
-        // Seconds a million are microseconds each.
-        cpu: number("/server/cpu_seconds_per_million"),
-        switches: number("/server/switches_per_operation"),
-        resident: number("/server/resident_bytes"),
-        failures,
-        starved: u32::try_from(timeouts.min(connections)).unwrap_or(u32::MAX),
-        client_limit: report.pointer("/client/limit").and_then(Value::as_bool).unwrap_or(false),
-        from_disk: None,
-    })
 }

@@ -78,7 +78,7 @@ fn measure(
     let before = server.from_disk();
     let timing = Timing { duration: plan.duration(run), warmup: plan.warmup };
     let report = load::bench(run, &server, &timing, interrupted)?;
-    let mut figures = load::figures(&report)?;
+    let mut figures = Figures::of(&report)?;
     if !matches!(beside, Beside::Nothing) {
         figures.from_disk = server.from_disk().zip(before).map(|(after, before)| after - before);
     }
