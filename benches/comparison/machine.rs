@@ -8,6 +8,9 @@ use std::fs;
 use std::process::Command;
 use std::time::{Instant, SystemTime};
 
+/// The part of a core that others may use before the figures are to be distrusted.
+const NOISE: f64 = 0.1;
+
 /// What there is to say: names and values, in order.
 pub struct Machine {
     /// For instance `processor` and its name.
@@ -43,12 +46,21 @@ impl Machine {
         Machine { facts }
     }
 
-    /// Adds how quiet it was.
-    pub fn note(&mut self, quiet: &Quiet) {
+    /// Adds how quiet it was. Returns a warning if it was not.
+    pub fn note(&mut self, quiet: &Quiet) -> Option<String> {
         let (others, stolen) = quiet.others();
         let words =
             format!("{:.0} % of a core; {:.1} % withheld by the hypervisor", others * 100.0, stolen * 100.0);
         self.facts.push(("used by others meanwhile".to_owned(), words));
+        let is_noisy = others > NOISE || stolen > NOISE;
+        is_noisy.then(|| {
+            format!(
+                "This machine was not quiet: others used {:.0} % of a core meanwhile, and {:.0} % were withheld by the \
+                 hypervisor. Distrust these figures, and measure again when it is.",
+                others * 100.0,
+                stolen * 100.0
+            )
+        })
     }
 
     /// As an object.

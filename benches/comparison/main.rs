@@ -143,7 +143,7 @@ fn compare(options: &Options) -> Result<(), String> {
     let mut machine = Machine::here(&peers);
     let quiet = Quiet::start();
     let samples = runner::run(&plan, &folder, &interrupted).ok_or("interrupted; nothing was written")?;
-    machine.note(&quiet);
+    let warning = machine.note(&quiet);
     if samples.0.iter().all(|sample| sample.outcome.is_err()) {
         let (run, why) = samples.failures().swap_remove(0);
         return Err(format!("nothing could be measured; {run}: {why}"));
@@ -154,6 +154,7 @@ fn compare(options: &Options) -> Result<(), String> {
     let about = About {
         facts: machine.facts.clone(),
         reduced: plan.reduced.clone(),
+        warning,
         rounds: plan.rounds,
         sample: plan.sample,
     };

@@ -145,6 +145,15 @@ impl Samples {
         self.of(run).filter_map(|sample| Some(sample.outcome.as_ref().ok()?.starved)).max().unwrap_or(0)
     }
 
+    /// Why a run has no figures in any round, if it has none.
+    pub fn failure<'a>(&'a self, run: &'a Run) -> Option<&'a str> {
+        let mut last = None;
+        for sample in self.of(run) {
+            last = Some(sample.outcome.as_ref().err()?.as_str());
+        }
+        last
+    }
+
     /// Every different run, in order.
     pub fn runs(&self) -> Vec<Run> {
         let mut runs: Vec<Run> = self.0.iter().map(|sample| sample.run.clone()).collect();
@@ -167,20 +176,20 @@ impl Samples {
         servers
     }
 
-    /// Every different failure with the run it happened in.
-    pub fn failures(&self) -> Vec<(String, String)> {
-        let mut failures: Vec<(String, String)> = Vec::new();
+    /// Every different failure with the first run it happened in.
+    pub fn failures(&self) -> Vec<(&Run, &str)> {
+        let mut failures: Vec<(&Run, &str)> = Vec::new();
         for sample in &self.0 {
             if let Err(why) = &sample.outcome
-                && !failures.iter().any(|(_, known)| known == why)
+                && !failures.iter().any(|(run, known)| known == why && run.server == sample.run.server)
             {
-                failures.push((sample.run.to_string(), why.clone()));
+                failures.push((&sample.run, why));
             }
         }
         failures
     }
 
-    /// What the load generator had to reduce, and how many requests failed otherwise than by waiting.
+    /// How many requests failed otherwise than by waiting: sentences.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<String> = Vec::new();
         for sample in &self.0 {

@@ -28,7 +28,8 @@ pub fn table(samples: &Samples) -> String {
         }
     }
     scenarios(&mut text, samples);
-    for (run, why) in samples.failures() {
+    // Those of the scenarios are told there.
+    for (run, why) in samples.failures().into_iter().filter(|(run, _)| beside(run.load).is_none()) {
         let _ = writeln!(text, "\n{run}: {why}");
     }
     text
@@ -83,6 +84,9 @@ fn scenarios(text: &mut String, samples: &Samples) {
         let _ = writeln!(text, "  {}", words::load(at));
         for server in DRIVERS {
             let run = Run { service: Service::Http, cores: Cores::One, load: at, server: server.to_owned() };
+            if let Some(why) = samples.failure(&run) {
+                let _ = writeln!(text, "    {server:<10} no figures: {why}");
+            }
             let Some(p99) = samples.spread(&run, Metric::P99) else { continue };
             let worst = samples.spread(&run, Metric::Worst).map_or(0.0, |worst| worst.median);
             let _ =

@@ -20,6 +20,8 @@ pub struct About {
     pub facts: Vec<(String, String)>,
     /// What had to be reduced, and why: sentences.
     pub reduced: Vec<String>,
+    /// Why the figures are to be distrusted, if they are.
+    pub warning: Option<String>,
     /// How many rounds there were.
     pub rounds: u32,
     /// How long a sample was measured.
@@ -40,6 +42,9 @@ pub fn page(samples: &Samples, about: &About) -> String {
          <b>threads</b>, a thread for each connection; <b>pool</b>, a fixed number of threads, each with one \
          connection at a time; and <b>one</b>, which serves one client after the other.</p>\n",
     );
+    if let Some(warning) = &about.warning {
+        let _ = writeln!(html, "<p class=\"warning\"><b>{}</b></p>", escape(warning));
+    }
     let peers = peers(samples);
     html.push_str(&names(samples, &peers));
     html.push_str("</header>\n<main>\n");

@@ -95,6 +95,10 @@ fn sentences(samples: &Samples, kind: Beside) -> Vec<String> {
     let at = Load::Waiting(kind);
     let mut sentences = Vec::new();
     for server in DRIVERS {
+        if let Some(why) = samples.failure(&run(server, kind)) {
+            let (beside, server) = (words::load(at), words::name(server));
+            sentences.push(format!("Beside {beside}, with {server}, there are no figures: {why}."));
+        }
         let Some(p99) = samples.spread(&run(server, kind), Metric::P99) else { continue };
         let worst = samples.spread(&run(server, kind), Metric::Worst).map_or(0.0, |worst| worst.median);
         let alone = samples

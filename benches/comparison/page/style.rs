@@ -36,6 +36,7 @@ p, ul, table, figure { margin: 0 0 1rem }
 p, li { max-width: 46rem }
 li { margin-bottom: .35rem }
 .lead { font-size: 1.25rem; line-height: 1.5; margin: 1rem 0 1.5rem }
+.warning { border-left: 4px solid var(--s0); padding-left: 1rem }
 .aside, figcaption, footer, summary { color: var(--soft); font-size: .9375rem }
 a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: .18em }
 section, footer { border-top: 1px solid var(--line); padding: 1.75rem 0 .5rem }
