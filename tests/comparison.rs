@@ -164,7 +164,10 @@ fn it_is_told_up_to_which_rate_a_server_kept_up() {
         ("pool", rates[1], &[2000.0]),
     ]);
     let said = words::kept_up(&samples, Service::Tcp, &rates).unwrap();
-    assert_eq!(said, "TCP, requests a second: the loop up to 2,000 and the pool with none kept up.");
+    assert_eq!(
+        said,
+        "TCP: the loop kept up with 2,000 a second and the pool didn't keep up with 1,000 a second."
+    );
 }
 
 #[test]

@@ -151,6 +151,9 @@ fn compare(options: &Options) -> Result<(), String> {
     drop(folder);
 
     print!("{}", table::table(&samples));
+    if let Some(warning) = &warning {
+        println!("\n{warning}");
+    }
     let about = About {
         facts: machine.facts.clone(),
         reduced: plan.reduced.clone(),

@@ -193,28 +193,29 @@ pub fn list(parts: &[String]) -> String {
     }
 }
 
-/// Who was not answered at all, by server: the sentences that belong under a plot of waits or throughput.
-pub fn starved(samples: &Samples, which: impl Fn(&Run) -> bool) -> Vec<String> {
-    let mut sentences = Vec::new();
+/// Who was not answered, by server: the sentence that belongs under a plot with hollow marks.
+pub fn starved(samples: &Samples, which: impl Fn(&Run) -> bool) -> Option<String> {
+    let mut servers = Vec::new();
     for server in samples.servers(&which) {
         let mut cases = Vec::new();
         for run in samples.runs().into_iter().filter(|run| run.server == server && which(run)) {
             let (Load::Closed(connections), starved) = (run.load, samples.starved(&run)) else { continue };
             if starved > 0 {
-                let all = units::count(connections.into());
-                cases.push(format!("{} of {all} with {}", units::count(starved.into()), run.service.title()));
+                let (some, all) = (units::count(starved.into()), units::count(connections.into()));
+                cases.push(format!("{some} of {all} ({})", run.service.title()));
             }
         }
         if !cases.is_empty() {
-            sentences.push(format!(
-                "With {}, some connections had waited for more than half of the run when it ended (hollow marks): {}. \
-                 Those waits are in no p99, as nobody knows their end.",
-                name(&server),
-                list(&cases)
-            ));
+            servers.push(format!("with {} {}", name(&server), list(&cases)));
         }
     }
-    sentences
+    (!servers.is_empty()).then(|| {
+        format!(
+            "Hollow marks: some connections had waited for more than half of the run when it ended, {}. Those waits are \
+             in no p99, as nobody knows their end.",
+            servers.join("; ")
+        )
+    })
 }
 
 /// How far each server kept up with the offered rates of a service.
@@ -231,23 +232,30 @@ pub fn kept_up(samples: &Samples, service: Service, rates: &[Load]) -> Option<St
         let most = tried.iter().take_while(|(_, kept)| *kept).last();
         match (most, tried.last()) {
             (Some((most, _)), Some((last, _))) if most == last => {
+                let offered = units::count((*last).into());
                 parts.push(format!(
-                    "{} with all of them, up to {}",
-                    name(&server),
-                    units::count((*last).into())
+                    "{} kept up with {offered} a second, the most that was offered",
+                    name(&server)
                 ));
             }
             (Some((most, _)), _) => {
-                parts.push(format!("{} up to {}", name(&server), units::count((*most).into())))
+                parts.push(format!(
+                    "{} kept up with {} a second",
+                    name(&server),
+                    units::count((*most).into())
+                ));
             }
-            (None, Some(_)) => parts.push(format!("{} with none", name(&server))),
+            (None, Some((last, _))) => {
+                let least = units::count(tried.first().map_or(*last, |(rate, _)| *rate).into());
+                parts.push(format!("{} didn't keep up with {least} a second", name(&server)));
+            }
             (None, None) => {}
         }
     }
-    (!parts.is_empty()).then(|| format!("{}, requests a second: {} kept up.", service.title(), list(&parts)))
+    (!parts.is_empty()).then(|| format!("{}: {}.", service.title(), list(&parts)))
 }
 
-/// In how many samples of the loop the load generator was the limit, not the server.
+/// In how many samples the load generator was the limit, not the server.
 pub fn client_limit(samples: &Samples, which: impl Fn(&Run) -> bool) -> Option<String> {
     let mut limited = 0;
     let mut all = 0;

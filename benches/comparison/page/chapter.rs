@@ -26,7 +26,7 @@ impl Chapter {
                 let _ = write!(html, "<figure>\n<h3>{}</h3>\n{svg}\n</figure>\n", escape(&plot.title));
             }
         }
-        html.push_str("</div>\n<ul>\n");
+        html.push_str("</div>\n<ul class=\"told\">\n");
         for sentence in self.conclusions(samples) {
             let _ = writeln!(html, "<li>{}</li>", escape(&sentence));
         }

@@ -15,11 +15,11 @@ const WIDTH: u32 = 460;
 /// Height likewise.
 const HEIGHT: u32 = 300;
 /// Room at the right for the names of the series.
-const NAMES: i32 = 74;
+const NAMES: i32 = 82;
 /// Lines of text closer than this overlap.
-const LINE: i32 = 14;
+const LINE: i32 = 16;
 /// The size of text.
-const TEXT: u32 = 12;
+const TEXT: u32 = 14;
 
 /// A plot.
 pub struct Plot {
@@ -101,8 +101,8 @@ fn draw(area: &Area, plot: &Plot, bounds: &Bounds) -> Result<(), Failure> {
     let mut chart = ChartBuilder::on(area)
         .margin_top(8)
         .margin_right(NAMES)
-        .margin_left(54)
-        .margin_bottom(40)
+        .margin_left(60)
+        .margin_bottom(46)
         .build_cartesian_2d(bounds.x.0..bounds.x.1, bounds.y.0..bounds.y.1)?;
     let frame = Frame {
         left: chart.backend_coord(&(bounds.x.0, bounds.y.0)),
@@ -117,13 +117,17 @@ fn draw(area: &Area, plot: &Plot, bounds: &Bounds) -> Result<(), Failure> {
             let line: Vec<(f64, f64)> = series.points.iter().map(place).collect();
             chart.draw_series([PathElement::new(line, color.stroke_width(2))])?;
         }
+        // Beside each other, where servers have points at the same place.
+        let aside = 2 * series.look as i32 - 3;
         for (x, y, hollow) in &series.points {
-            let x = plot.x.place(*x);
-            let ends = [(x, plot.y.place(y.low)), (x, plot.y.place(y.high))];
+            let at = |height: f64| {
+                let (right, down) = chart.backend_coord(&(plot.x.place(*x), plot.y.place(height)));
+                (right + aside, down)
+            };
             // In a hue of its own, as the dashes of the line are not for the bars.
             let bar = Colour::Range(series.look).stands_for().stroke_width(1);
-            chart.draw_series([PathElement::new(ends, bar)])?;
-            marker(area, chart.backend_coord(&(x, plot.y.place(y.median))), series.look, *hollow)?;
+            area.draw(&PathElement::new([at(y.low), at(y.high)], bar))?;
+            marker(area, at(y.median), series.look, *hollow)?;
         }
         if let Some(last) = series.points.last() {
             names.push((chart.backend_coord(&place(last)), series));
@@ -139,7 +143,7 @@ fn draw(area: &Area, plot: &Plot, bounds: &Bounds) -> Result<(), Failure> {
         area.draw(&leader)?;
         let own = Colour::Series(series.look).stands_for();
         let style = TextStyle::from(("serif", TEXT)).color(&own);
-        area.draw(&Text::new(series.name.clone(), (frame.right.0 + 7, beside - 6), style))?;
+        area.draw(&Text::new(series.name.clone(), (frame.right.0 + 7, beside - 7), style))?;
     }
     Ok(())
 }
@@ -173,7 +177,7 @@ fn axes(area: &Area, plot: &Plot, bounds: &Bounds, frame: &Frame) -> Result<(), 
     area.draw(&PathElement::new([frame.left, (frame.right.0, frame.left.1)], Colour::Soft.stands_for()))?;
     let centred = text.pos(Pos::new(HPos::Center, VPos::Top));
     let middle = i32::midpoint(frame.left.0, frame.right.0);
-    area.draw(&Text::new(plot.x.label, (middle, frame.left.1 + 23), centred))
+    area.draw(&Text::new(plot.x.label, (middle, frame.left.1 + 26), centred))
 }
 
 /// A mark at a median. The shape tells the series, as its colour does.

@@ -50,7 +50,7 @@ fn chapter(samples: &Samples, title: &str, lead: &str, is_here: fn(Beside) -> bo
             let _ = write!(html, "<figure>\n<h3>{}</h3>\n{svg}\n</figure>\n", escape(&plot.title));
         }
     }
-    html.push_str("</div>\n<ul>\n");
+    html.push_str("</div>\n<ul class=\"told\">\n");
     for &kind in &kinds {
         for sentence in sentences(samples, kind) {
             let _ = writeln!(html, "<li>{}</li>", escape(&sentence));

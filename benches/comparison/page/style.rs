@@ -41,12 +41,14 @@ li { margin-bottom: .35rem }
 a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: .18em }
 section, footer { border-top: 1px solid var(--line); padding: 1.75rem 0 .5rem }
 code { font: .875em/1.55 ui-monospace, 'Cascadia Code', Menlo, Consolas, monospace; overflow-wrap: anywhere }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem; margin: 0 0 1rem }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem; margin: 0 0 1rem }
 .plots figure { margin: 0; max-width: 40rem; min-width: 0 }
 svg { display: block; width: 100%; height: auto }
-svg text { font-family: inherit; font-size: 12px }
+svg text { font-family: inherit; font-size: 14px }
 .names { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; padding: 0; margin: 0 0 1.5rem }
 .names svg { display: inline-block; width: 3rem; height: 1rem; vertical-align: -.15em; margin-right: .35rem }
+.told { columns: 2 26rem; column-gap: 2.5rem; max-width: none }
+.told li { break-inside: avoid }
 .scroll { overflow-x: auto; margin: .6rem 0 1rem }
 table { border-collapse: collapse; font-size: .9rem; line-height: 1.35; margin: 0; font-variant-numeric: tabular-nums }
 caption { text-align: left; color: var(--soft); padding: .3rem 0 }
@@ -57,7 +59,7 @@ td small { display: block; color: var(--soft); font-size: .8em }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem 1.5rem; margin: 0 0 1rem }
 dt { color: var(--soft) }
 dd { margin: 0 }
-@media (max-width: 30rem) { dl { grid-template-columns: 1fr } dt { margin-top: .4rem } svg text { font-size: 13px } }
+@media (max-width: 30rem) { dl { grid-template-columns: 1fr } dt { margin-top: .4rem } }
 summary { cursor: pointer; margin-bottom: .5rem }
 .s.soft { stroke: var(--soft) } .f.soft { fill: var(--soft) }
 .s.line { stroke: var(--line) } .f.line { fill: var(--line) }
