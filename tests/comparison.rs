@@ -2,31 +2,27 @@
 //! on samples that are made up here and are nobody's result.
 #![cfg(feature = "client")]
 
-mod support;
-
-#[path = "../benches/comparison/page/mod.rs"]
-#[allow(dead_code, reason = "the bench uses all of it")]
-mod page;
 #[path = "../benches/comparison/plan.rs"]
 #[allow(dead_code, reason = "the bench uses all of it")]
 mod plan;
 #[path = "../benches/comparison/runs.rs"]
+#[allow(dead_code, reason = "the bench uses all of it")]
 mod runs;
 #[path = "../benches/comparison/samples.rs"]
 #[allow(dead_code, reason = "the bench uses all of it")]
 mod samples;
 #[path = "../benches/comparison/statistics.rs"]
 mod statistics;
-#[path = "../benches/comparison/table.rs"]
-mod table;
 #[path = "../benches/comparison/units.rs"]
+#[allow(dead_code, reason = "the bench uses all of it")]
 mod units;
 #[path = "../benches/comparison/wins.rs"]
+#[allow(dead_code, reason = "the bench uses all of it")]
 mod wins;
 #[path = "../benches/comparison/words.rs"]
+#[allow(dead_code, reason = "the bench uses all of it")]
 mod words;
 
-use page::About;
 use plan::{Means, Plan};
 use runs::{Beside, Cores, Load, Run, Service};
 use samples::{Figures, Metric, Sample, Samples};
@@ -145,11 +141,9 @@ fn who_is_never_answered_has_no_wait_to_be_compared() {
         sample.outcome.as_mut().unwrap().starved = 99;
     }
     assert_eq!(pair("loop", "one").verdict(&samples, &[at], Metric::P99), None);
-    let said = words::starved(&samples, |_| true);
-    assert_eq!(said.len(), 1);
-    assert!(
-        said[0].starts_with("With one at a time, some connections") && said[0].contains("99 of 100 with TCP")
-    );
+    let said = words::starved(&samples, |_| true).unwrap();
+    assert!(said.contains("with one at a time 99 of 100 (TCP)") && !said.contains("loop"), "{said}");
+    assert_eq!(words::starved(&samples, |run| run.server == "loop"), None);
 }
 
 #[test]
@@ -212,7 +206,7 @@ fn every_round_has_each_run_once_and_begins_with_another_server() {
     assert_eq!(firsts.len(), plan.rounds as usize, "{firsts:?}");
     assert!(plan.estimate() < Duration::from_secs(7 * 60), "{:?}", plan.estimate());
     let quick = Plan::new(true, &["nginx"], &means(20_000));
-    assert!(quick.estimate() < Duration::from_secs(60), "{:?}", quick.estimate());
+    assert!(quick.estimate() <= Duration::from_secs(60), "{:?} for {}", quick.estimate(), quick.len());
 }
 
 #[test]

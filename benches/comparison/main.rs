@@ -55,7 +55,7 @@ Compares the event loop with threads, a pool, one client at a time, and other se
 
 cargo bench                   everything, some minutes
 cargo bench -- --quick        the same in little, within about a minute
-cargo bench -- --only TEXT    only runs whose description contains TEXT, such as 'http loop'
+cargo bench -- --only TEXT    only runs whose description contains TEXT, such as 'http loop'; the page goes to part/
 cargo bench -- --list         what would be run
 
 cargo bench -- serve threads|pool|one [OPTION]...
@@ -110,7 +110,11 @@ fn main() -> ExitCode {
 }
 
 fn compare(options: &Options) -> Result<(), String> {
-    let results = results_folder();
+    let mut results = results_folder();
+    if options.only.is_some() {
+        // The page of everything is worth more than that of a part.
+        results.push("part");
+    }
     fs::create_dir_all(&results).map_err(|error| format!("can't make {}: {error}", results.display()))?;
     machine::raise_descriptors();
     let means = Means {

@@ -121,6 +121,11 @@ impl fmt::Display for Run {
 }
 
 impl Load {
+    /// What goes on beside, in a scenario.
+    pub fn beside(self) -> Option<Beside> {
+        if let Load::Waiting(beside) = self { Some(beside) } else { None }
+    }
+
     /// As JSON.
     pub fn to_json(self) -> Value {
         match self {

@@ -29,7 +29,7 @@ pub fn table(samples: &Samples) -> String {
     }
     scenarios(&mut text, samples);
     // Those of the scenarios are told there.
-    for (run, why) in samples.failures().into_iter().filter(|(run, _)| beside(run.load).is_none()) {
+    for (run, why) in samples.failures().into_iter().filter(|(run, _)| run.load.beside().is_none()) {
         let _ = writeln!(text, "\n{run}: {why}");
     }
     text
@@ -72,7 +72,7 @@ fn line(text: &mut String, samples: &Samples, run: &Run) {
 }
 
 fn scenarios(text: &mut String, samples: &Samples) {
-    let mut kinds: Vec<Beside> = samples.runs().iter().filter_map(|run| beside(run.load)).collect();
+    let mut kinds: Vec<Beside> = samples.runs().iter().filter_map(|run| run.load.beside()).collect();
     kinds.sort_unstable();
     kinds.dedup();
     if kinds.is_empty() {
@@ -93,9 +93,4 @@ fn scenarios(text: &mut String, samples: &Samples) {
                 writeln!(text, "    {server:<10} {:>10} {:>10}", units::time(p99.median), units::time(worst));
         }
     }
-}
-
-/// What goes on beside, in a scenario.
-pub fn beside(load: Load) -> Option<Beside> {
-    if let Load::Waiting(beside) = load { Some(beside) } else { None }
 }

@@ -60,9 +60,7 @@ pub fn chapters(samples: &Samples) -> Vec<Chapter> {
             "What is worth looking at is how far the p99 is above that quotient: it tells how evenly the turns \
              are dealt, by the loop's queue or by the kernel's scheduler.",
         ),
-    ];
-    if !open.is_empty() {
-        chapters.push(Chapter {
+        Chapter {
             title: "The wait at a fixed rate",
             lead: "The 99th percentile again, but requests come at a rate that doesn't depend on the server, and the wait \
                    counts from when each was due. Nobody slows down because the server does.",
@@ -72,32 +70,30 @@ pub fn chapters(samples: &Samples) -> Vec<Chapter> {
             x: "requests a second, offered",
             why: "Below saturation the wait hardly grows. From where a server can't keep up, its queue gets longer for as \
                   long as the run lasts, and so does every wait.",
-        });
-    }
-    chapters.push(on_one(
-        "Memory",
-        "Resident memory of the server at the end of the run. Socket buffers are the kernel's and not in it.",
-        Metric::Resident,
-        "A connection of the loop is a small struct. A thread has a stack, of which a few pages are touched at least, \
+        },
+        on_one(
+            "Memory",
+            "Resident memory of the server at the end of the run. Socket buffers are the kernel's and not in it.",
+            Metric::Resident,
+            "A connection of the loop is a small struct. A thread has a stack, of which a few pages are touched at least, \
          and as much again in the kernel, which isn't counted here.",
-    ));
-    chapters.push(on_one(
-        "CPU for a request",
-        "Microseconds of CPU that the server spent, user and system, divided by the replies. It doesn't depend on how busy \
+        ),
+        on_one(
+            "CPU for a request",
+            "Microseconds of CPU that the server spent, user and system, divided by the replies. It doesn't depend on how busy \
          the load generator was, and is the figure to compare where that was the limit.",
-        Metric::Cpu,
-        "Nearly all of it is the kernel's: receive, send, and finding out or being told that there is something to \
+            Metric::Cpu,
+            "Nearly all of it is the kernel's: receive, send, and finding out or being told that there is something to \
          receive.",
-    ));
-    chapters.push(on_one(
-        "Switches for a request",
-        "How often a thread of the server was taken off its core or left it, divided by the replies.",
-        Metric::Switches,
-        "One thread that always finds somebody ready has no reason to sleep. A thread for each connection \
+        ),
+        on_one(
+            "Switches for a request",
+            "How often a thread of the server was taken off its core or left it, divided by the replies.",
+            Metric::Switches,
+            "One thread that always finds somebody ready has no reason to sleep. A thread for each connection \
          sleeps after each reply.",
-    ));
-    if !reconnect.is_empty() {
-        chapters.push(Chapter {
+        ),
+        Chapter {
             title: "A connection for each request",
             lead: "Replies a second where every request opens a connection of its own and closes it, as the labs' first \
                    clients do. Here the server with one client at a time can take part.",
@@ -107,10 +103,8 @@ pub fn chapters(samples: &Samples) -> Vec<Chapter> {
             x: "clients",
             why: "Opening and closing in the kernel costs several times what the request does, so the drivers differ less. A new thread \
                   for each connection comes on top of that; the pool has its threads already.",
-        });
-    }
-    if !everywhere.is_empty() {
-        chapters.push(Chapter {
+        },
+        Chapter {
             title: "Throughput on all cores",
             lead: "As in the first plots, but nothing is pinned: server and load generator are where the kernel puts them.",
             metric: Metric::Throughput,
@@ -118,7 +112,8 @@ pub fn chapters(samples: &Samples) -> Vec<Chapter> {
             loads: everywhere,
             x: "connections",
             why: "Threads can use every core that the load generator leaves, the loop only one.",
-        });
-    }
+        },
+    ];
+    chapters.retain(|chapter| !chapter.loads.is_empty());
     chapters
 }

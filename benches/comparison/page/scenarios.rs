@@ -5,8 +5,8 @@ use super::escape;
 use super::plots::{self, Plot, Series};
 use crate::runs::{Beside, Cores, DRIVERS, Load, Run, Service};
 use crate::samples::{Metric, Samples};
+use crate::units;
 use crate::words::{self, Pair};
-use crate::{table, units};
 use std::fmt::Write as _;
 
 /// Both chapters, as far as they were run.
@@ -36,7 +36,7 @@ pub fn html(samples: &Samples) -> String {
 
 fn chapter(samples: &Samples, title: &str, lead: &str, is_here: fn(Beside) -> bool, why: &str) -> String {
     let mut kinds: Vec<Beside> =
-        samples.runs().iter().filter_map(|run| table::beside(run.load)).filter(|b| is_here(*b)).collect();
+        samples.runs().iter().filter_map(|run| run.load.beside()).filter(|b| is_here(*b)).collect();
     kinds.sort_unstable();
     kinds.dedup();
     if kinds.is_empty() {
