@@ -119,6 +119,8 @@ fn each_service_has_each_plot_and_the_colours_are_the_pages() {
     ] {
         assert!(page.contains(&format!("aria-label=\"{title}\"")), "there is no plot {title:?}");
     }
+    // Against connections, and at fixed rates.
+    assert_eq!(page.matches("aria-label=\"TCP: p99\"").count(), 2);
     let body = page.split_once("<body>").unwrap().1;
     assert!(!body.contains("=\"#"), "a plot has a colour that dark mode can't change");
     for look in 0..page::style::LOOKS {
@@ -174,6 +176,8 @@ fn names_beside_a_plot_never_overlap() {
     assert!(placed[2] < placed[0] && placed[0] < placed[1], "their order is that of the lines");
     assert!(sorted[4] <= 310);
     assert_eq!(spread_out(&[50], 0, 100), [50]);
+    let at_the_top = spread_out(&[10, 11, 12], 10, 310);
+    assert_eq!(at_the_top[0], 10, "none is above the plot: {at_the_top:?}");
 }
 
 #[test]

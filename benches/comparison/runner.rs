@@ -75,12 +75,12 @@ fn measure(
         disk.add(server.pid())?;
     }
     let company = scenarios::start(beside, &server, &root)?;
-    let before = server.from_disk();
+    let before = server.bytes_from_disk();
     let timing = Timing { duration: plan.duration(run), warmup: plan.warmup };
     let report = load::bench(run, &server, &timing, interrupted)?;
     let mut figures = Figures::of(&report)?;
     if !matches!(beside, Beside::Nothing) {
-        figures.from_disk = server.from_disk().zip(before).map(|(after, before)| after - before);
+        figures.from_disk = server.bytes_from_disk().zip(before).map(|(after, before)| after - before);
     }
     drop(company);
     Ok((figures, report))

@@ -50,7 +50,7 @@ impl Server {
     }
 
     /// Bytes that it has read from a disk, not from the page cache (`proc_pid_io(5)`).
-    pub fn from_disk(&self) -> Option<f64> {
+    pub fn bytes_from_disk(&self) -> Option<f64> {
         let text = std::fs::read_to_string(format!("/proc/{}/io", self.pid())).ok()?;
         text.lines().find_map(|line| line.strip_prefix("read_bytes: "))?.parse().ok()
     }

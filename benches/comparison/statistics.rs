@@ -35,7 +35,8 @@ impl Spread {
 pub fn ratio(a: &[(u32, f64)], b: &[(u32, f64)]) -> Option<Spread> {
     let quotient = |(round, value): &(u32, f64)| {
         let (_, divisor) = b.iter().find(|(of, _)| of == round)?;
-        (*divisor > 0.0).then(|| value / divisor)
+        // Where nothing is the divisor there is no quotient; what isn't finite is left out.
+        Some(value / divisor)
     };
     Spread::of(a.iter().filter_map(quotient))
 }

@@ -31,7 +31,7 @@ impl Chapter {
             let _ = writeln!(html, "<li>{}</li>", escape(&sentence));
         }
         let _ = write!(html, "</ul>\n<p class=\"aside\">{}</p>\n", self.why);
-        let _ = write!(html, "{}{}</section>\n", self.comparisons(samples), self.figures(samples));
+        let _ = writeln!(html, "{}{}</section>", self.comparisons(samples), self.figures(samples));
         html
     }
 
