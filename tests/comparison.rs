@@ -204,7 +204,7 @@ fn every_round_has_each_run_once_and_begins_with_another_server() {
     }
     firsts.dedup();
     assert_eq!(firsts.len(), plan.rounds as usize, "{firsts:?}");
-    assert!(plan.estimate() < Duration::from_secs(7 * 60), "{:?}", plan.estimate());
+    assert!(plan.estimate() <= Duration::from_secs(390), "{:?} for {}", plan.estimate(), plan.len());
     let quick = Plan::new(true, &["nginx"], &means(20_000));
     assert!(quick.estimate() <= Duration::from_secs(60), "{:?} for {}", quick.estimate(), quick.len());
 }

@@ -72,10 +72,11 @@ pub fn bench(
     match report {
         Some(report) => Ok(report),
         None => {
-            let said = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+            let said = stderr.lines().find(|line| !line.trim().is_empty());
+            let said =
+                said.map_or_else(|| format!("it said nothing ({status})"), |line| line.trim().to_owned());
             // With its port in it, every sample would have a failure of its own.
-            let said = said.trim().trim_start_matches("shout: ").replace(&address.to_string(), "the server");
-            Err(format!("{said} ({status})"))
+            Err(said.trim_start_matches("shout: ").replace(&address.to_string(), "the server"))
         }
     }
 }

@@ -118,8 +118,8 @@ impl Plan {
             runs,
             rounds: if quick { 2 } else { 3 },
             scenario_rounds: if quick { 1 } else { 2 },
-            sample: Duration::from_millis(if quick { 120 } else { 400 }),
-            warmup: Duration::from_millis(if quick { 40 } else { 100 }),
+            sample: Duration::from_millis(if quick { 120 } else { 350 }),
+            warmup: Duration::from_millis(if quick { 40 } else { 80 }),
             scenario: Duration::from_millis(if quick { 500 } else { 1500 }),
             reduced,
         }

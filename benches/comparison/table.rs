@@ -85,7 +85,7 @@ fn scenarios(text: &mut String, samples: &Samples) {
         for server in DRIVERS {
             let run = Run { service: Service::Http, cores: Cores::One, load: at, server: server.to_owned() };
             if let Some(why) = samples.failure(&run) {
-                let _ = writeln!(text, "    {server:<10} no figures: {why}");
+                let _ = writeln!(text, "    {server:<10} nobody could be measured: {why}");
             }
             let Some(p99) = samples.spread(&run, Metric::P99) else { continue };
             let worst = samples.spread(&run, Metric::Worst).map_or(0.0, |worst| worst.median);

@@ -40,7 +40,8 @@ pub fn page(samples: &Samples, about: &About) -> String {
         "<header>\n<h1>A loop beside threads</h1>\n<p class=\"lead\">The same sessions, the same files, the same \
          limits, and four ways to drive them: <b>loop</b>, one thread and one readiness loop, which is shoutd; \
          <b>threads</b>, a thread for each connection; <b>pool</b>, a fixed number of threads, each with one \
-         connection at a time; and <b>one</b>, which serves one client after the other.</p>\n",
+         connection at a time; and <b>one</b>, which serves one client after the other. Other web servers take \
+         part as they are.</p>\n",
     );
     if let Some(warning) = &about.warning {
         let _ = writeln!(html, "<p class=\"warning\"><b>{}</b></p>", escape(warning));
@@ -78,7 +79,8 @@ fn names(samples: &Samples, peers: &[&str]) -> String {
     for server in samples.servers(|_| true) {
         let _ = writeln!(html, "<li>{}{}</li>", plots::key(style::look(&server, peers)), escape(&server));
     }
-    html.push_str("</ul>\n");
+    html.push_str("</ul>\n<p class=\"aside\">Marks are medians, bars reach from the lowest round to the highest. What is said \
+         below a plot is computed from its samples.</p>\n");
     html
 }
 

@@ -97,7 +97,7 @@ fn sentences(samples: &Samples, kind: Beside) -> Vec<String> {
     for server in DRIVERS {
         if let Some(why) = samples.failure(&run(server, kind)) {
             let (beside, server) = (words::load(at), words::name(server));
-            sentences.push(format!("Beside {beside}, with {server}, there are no figures: {why}."));
+            sentences.push(format!("Beside {beside}, with {server}, nobody could be measured: {why}."));
         }
         let Some(p99) = samples.spread(&run(server, kind), Metric::P99) else { continue };
         let worst = samples.spread(&run(server, kind), Metric::Worst).map_or(0.0, |worst| worst.median);
