@@ -4,7 +4,7 @@
 use clap::Parser;
 use shoutd::client::options::{Command, Options};
 use shoutd::client::trouble::say;
-use shoutd::client::{bench, http, tcp, udp, wire};
+use shoutd::client::{bench, http, lab, tcp, udp, wire};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -14,6 +14,12 @@ fn main() -> ExitCode {
         Command::Http(options) => http::run(options),
         Command::Explain(options) => wire::explain::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Lab(options) => match lab::run(options) {
+            Ok(lab::End::Done) => Ok(()),
+            Ok(lab::End::Failed) => return ExitCode::FAILURE,
+            Ok(lab::End::Usage) => return ExitCode::from(2),
+            Err(trouble) => Err(trouble),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

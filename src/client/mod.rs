@@ -9,6 +9,7 @@
 
 pub mod bench;
 pub mod http;
+pub mod lab;
 pub mod link;
 pub mod options;
 pub mod report;

@@ -28,6 +28,8 @@ pub enum Command {
     Explain(Explain),
     /// Measure a server under load, verifying every reply
     Bench(super::bench::options::Bench),
+    /// Run an experiment of a networking lab and show the packets that crossed; without a NAME, list them
+    Lab(super::lab::options::Lab),
 }
 
 /// Where to.

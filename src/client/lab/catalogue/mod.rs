@@ -1,0 +1,75 @@
+//! The experiments, by group. Each is data and a client that can be read by itself.
+
+mod browser;
+mod further;
+mod refused;
+mod tcp;
+mod transfer;
+mod udp;
+mod waits;
+mod web;
+
+use super::experiment::{Experiment, Group};
+
+/// All experiments, in the order of their groups.
+pub fn all() -> Vec<&'static Experiment> {
+    [tcp::ALL, udp::ALL, refused::ALL, web::ALL, transfer::ALL, further::ALL, waits::ALL].concat()
+}
+
+/// The experiments of a group.
+pub fn of(group: Group) -> Vec<&'static Experiment> {
+    all().into_iter().filter(|experiment| experiment.group == group).collect()
+}
+
+/// The experiment of this name.
+pub fn named(name: &str) -> Option<&'static Experiment> {
+    all().into_iter().find(|experiment| experiment.name == name)
+}
+
+/// The name that is most like this one.
+pub fn nearest(name: &str) -> &'static str {
+    let distance = |other: &&'static Experiment| edits(name, other.name);
+    all().into_iter().min_by_key(distance).map_or("all", |experiment| experiment.name)
+}
+
+/// How many letters must be added, removed or replaced to make one word of another (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut above: Vec<usize> = (0..=to.len()).collect();
+    for (row, from) in from.chars().take(100).enumerate() {
+        let mut line = vec![row + 1];
+        for (column, to) in to.iter().enumerate() {
+            let replaced = above[column] + usize::from(from != *to);
+            line.push(replaced.min(above[column + 1] + 1).min(line[column] + 1));
+        }
+        above = line;
+    }
+    above[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_experiment_has_a_name_of_its_own_and_something_to_say() {
+        let all = all();
+        assert_eq!(all.len(), 26);
+        for experiment in &all {
+            assert_eq!(named(experiment.name).map(|found| found.line), Some(experiment.line));
+            assert!(!experiment.questions.is_empty(), "{} asks nothing", experiment.name);
+            let about = [experiment.line, experiment.client, experiment.because];
+            assert!(about.iter().all(|text| !text.is_empty()), "{}", experiment.name);
+            let connections = experiment.expected.iter().map(|expect| expect.connection);
+            assert!(connections.clone().all(|connection| connection >= 1), "{}", experiment.name);
+        }
+        assert_eq!(Group::ALL.iter().map(|group| of(*group).len()).sum::<usize>(), all.len());
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_finds_its_experiment() {
+        for (slip, meant) in [("onshot", "oneshot"), ("nagel", "nagle"), ("two-message", "two-messages")] {
+            assert_eq!(nearest(slip), meant);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `shout lab`: every experiment by one command, with the packets that really crossed.
+//!
+//! The [`catalogue`] has the experiments: what is served, what the client does, which packets are
+//! [predicted](prediction). An [`outcome`] is one run: the [`stage`] with its servers in this process, the
+//! capture, and the [`verdict`], row by row. [`report`] tells it on a terminal, as Markdown or as JSON,
+//! [`html`] as pages.
+
+pub mod catalogue;
+pub mod code_path;
+pub mod events;
+pub mod experiment;
+pub mod facts;
+pub mod html;
+pub mod options;
+pub mod outcome;
+pub mod prediction;
+pub mod report;
+pub mod stage;
+pub mod story;
+pub mod transfer;
+pub mod verdict;
+
+use super::trouble::{Trouble, plain, say};
+use super::wire::capture::{Capture, Ports};
+use super::wire::pcapng;
+use super::wire::style::Style;
+use super::wire::{namespace, packet::Packet};
+use experiment::Experiment;
+use options::Lab;
+use outcome::{Outcome, Sight};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+use verdict::Mark;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Everything was as predicted.
+    Done,
+    /// Something was not.
+    Failed,
+    /// There is no such experiment.
+    Usage,
+}
+
+/// Does what the command line says. To be called before any thread is started: the network of its own that
+/// it makes is the process's.
+pub fn run(options: &Lab) -> Result<End, Trouble> {
+    let Some(name) = &options.name else {
+        print(&report::terminal::list())?;
+        return Ok(End::Done);
+    };
+    let experiments = match name.as_str() {
+        "all" => catalogue::all(),
+        name => match catalogue::named(name) {
+            Some(experiment) => vec![experiment],
+            None => {
+                say(format_args!(
+                    "shout: there is no experiment {name:?}; the nearest is {}\n  `shout lab` lists them all.",
+                    catalogue::nearest(name)
+                ));
+                return Ok(End::Usage);
+            }
+        },
+    };
+    let sight = look();
+    if let Sight::None(why) = &sight {
+        say(why);
+    }
+    if options.trace || options.html.is_some() {
+        story::listen();
+    }
+    let outcomes = run_all(&experiments, &sight, options)?;
+    if let Some(path) = &options.pcap {
+        write_pcap(path, &outcomes, &sight)?;
+    }
+    if let Some(directory) = &options.html {
+        html::write(directory, &outcomes, options.to_scale)?;
+        say(format_args!(
+            "the pages are in {}: open {}",
+            directory.display(),
+            directory.join("index.html").display()
+        ));
+    }
+    let agrees = outcomes.len() == experiments.len() && outcomes.iter().all(Outcome::agrees);
+    Ok(if agrees { End::Done } else { End::Failed })
+}
+
+/// Runs the experiments one after the other, and tells of each as it ends.
+fn run_all(
+    experiments: &[&'static Experiment],
+    sight: &Sight,
+    options: &Lab,
+) -> Result<Vec<Outcome>, Trouble> {
+    let change = options.server.clone().unwrap_or_default();
+    let style = Style::of_stdout(options.all);
+    let many = experiments.len() > 1;
+    let mut outcomes = Vec::new();
+    for experiment in experiments {
+        let outcome = match Outcome::of(experiment, sight, &change) {
+            Ok(outcome) => outcome,
+            Err(trouble) if many => {
+                say(format_args!("shout: {}: {trouble}", experiment.name));
+                continue;
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        let text = if options.json {
+            format!("{}\n", report::json::of(&outcome))
+        } else if options.markdown {
+            report::markdown::of(&outcome, options.trace)
+        } else if many {
+            report::terminal::line(&outcome)
+        } else {
+            report::terminal::of(&outcome, options.trace, &style)
+        };
+        print(&text)?;
+        outcomes.push(outcome);
+    }
+    if many && !options.json && !options.markdown {
+        print(&report::terminal::summary(&outcomes, experiments.len()))?;
+    }
+    Ok(outcomes)
+}
+
+/// Finds out where packets can be seen: in a network of our own, or at least here.
+fn look() -> Sight {
+    let Err(trouble) = namespace::enter() else { return Sight::Own };
+    // Where the namespace is refused, the privilege to capture may still be there.
+    match Capture::start(Ports::Only(Vec::new())).and_then(Capture::finish) {
+        Ok(_) => Sight::Shared,
+        Err(_) => Sight::None(trouble.to_string()),
+    }
+}
+
+/// Writes all packets of all runs, one run behind the other, as they were in time.
+fn write_pcap(path: &Path, outcomes: &[Outcome], sight: &Sight) -> Result<(), Trouble> {
+    if let Sight::None(_) = sight {
+        return Err(Trouble::new(format!("there are no packets to write to {}", path.display()), ""));
+    }
+    let captures = || outcomes.iter().filter_map(|outcome| outcome.captured.as_ref());
+    let Some(began) = captures().map(|captured| captured.began).min() else { return Ok(()) };
+    let mut packets: Vec<Packet> = Vec::new();
+    for captured in captures() {
+        let later = captured.began.duration_since(began).unwrap_or(Duration::ZERO);
+        packets.extend(captured.packets.iter().cloned().map(|mut packet| {
+            packet.time += later;
+            packet
+        }));
+    }
+    let words: Vec<String> = outcomes.iter().flat_map(|outcome| outcome.words.clone()).collect();
+    let written =
+        File::create(path).and_then(|file| pcapng::write(&mut BufWriter::new(file), &packets, &words, began));
+    written.map_err(|error| Trouble::new(format!("can't write {}: {}", path.display(), plain(&error)), ""))
+}
+
+fn print(text: &str) -> Result<(), Trouble> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| Trouble::output(&error))
+}
+
+/// How many of the outcomes have this mark.
+pub(crate) fn count(outcomes: &[Outcome], mark: Mark) -> usize {
+    outcomes.iter().filter(|outcome| outcome.mark() == mark).count()
+}
