@@ -20,6 +20,8 @@ pub struct Event {
     pub push: bool,
     /// Bytes of payload.
     pub bytes: usize,
+    /// Those of them that were not sent before.
+    pub fresh: usize,
 }
 
 /// What a packet is to an experiment.
@@ -48,7 +50,27 @@ pub enum Kind {
 /// The events of one conversation, in order.
 pub fn of(conversation: usize, packets: &[Packet], conversations: &Conversations) -> Vec<Event> {
     let places = conversations.list.get(conversation).map_or(&[][..], |found| &found.packets);
-    places.iter().filter_map(|&place| event(place, packets, conversations)).collect()
+    let mut ends = [0; 2];
+    let mut found = Vec::new();
+    for &place in places {
+        if let Some(mut event) = event(place, packets, conversations) {
+            event.fresh = fresh(&event, &mut ends[usize::from(event.from_client)], conversations);
+            found.push(event);
+        }
+    }
+    found
+}
+
+/// How many bytes of an event lie behind all that its side has sent before.
+fn fresh(event: &Event, end: &mut i64, conversations: &Conversations) -> usize {
+    let Some(tcp) = &conversations.seen[event.packet].tcp else { return event.bytes };
+    let length = event.bytes as i64;
+    let before = std::mem::replace(end, (*end).max(tcp.seq + length));
+    if tcp.fills_gap {
+        event.bytes
+    } else {
+        (tcp.seq + length - tcp.seq.max(before)).clamp(0, length) as usize
+    }
 }
 
 fn event(place: usize, packets: &[Packet], conversations: &Conversations) -> Option<Event> {
@@ -76,7 +98,7 @@ fn event(place: usize, packets: &[Packet], conversations: &Conversations) -> Opt
         _ => Kind::Other,
     };
     let (time, from_client, bytes) = (packet.time, seen.from_client, packet.length);
-    Some(Event { packet: place, time, from_client, kind, push, bytes })
+    Some(Event { packet: place, time, from_client, kind, push, bytes, fresh: bytes })
 }
 
 impl Event {

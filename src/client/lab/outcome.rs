@@ -11,6 +11,7 @@ use crate::client::wire::capture::{Capture, Captured, Ports};
 use crate::client::wire::conversation::Conversations;
 use crate::client::wire::packet::Packet;
 use crate::client::wire::words;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// All that came of a run.
@@ -35,6 +36,8 @@ pub struct Outcome {
     pub figures: Vec<Figures>,
     /// How long the client took.
     pub took: Duration,
+    /// Where each of the experiment's servers listened, in its order.
+    pub places: Vec<SocketAddr>,
 }
 
 /// Where packets can be seen.
@@ -106,7 +109,20 @@ impl Outcome {
         let figures = transfer::figures(&stage.transfers, packets, &conversations);
         let rows = facts.rows;
         let counts = stage.counts.clone();
-        Outcome { experiment, rows, captured, conversations, words, counts, why, story, figures, took }
+        let places = stage.places().to_vec();
+        Outcome {
+            experiment,
+            rows,
+            captured,
+            conversations,
+            words,
+            counts,
+            why,
+            story,
+            figures,
+            took,
+            places,
+        }
     }
 
     /// Whether nothing contradicts the prediction.

@@ -83,6 +83,11 @@ impl Stage {
         self.places.iter().map(SocketAddr::port).collect()
     }
 
+    /// Where each server listens, in order.
+    pub fn places(&self) -> &[SocketAddr] {
+        &self.places
+    }
+
     /// Where the server of this place listens, or where none does.
     pub fn address(&self, place: usize) -> SocketAddr {
         self.places[place]

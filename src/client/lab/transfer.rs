@@ -114,12 +114,25 @@ fn receive(socket: &mut impl Read, size: u64) -> (u64, bool) {
 
 /// Whether these are the bytes of a file from `at` on.
 fn is_part(bytes: &[u8], at: u64) -> bool {
-    bytes.iter().enumerate().all(|(index, byte)| {
-        let place = at + index as u64;
-        let within = (place % STRIDE) as usize;
-        *byte == mark(place - within as u64).get(within).copied().unwrap_or(0)
-    })
+    let (mut rest, mut at) = (bytes, at);
+    while !rest.is_empty() {
+        let within = (at % STRIDE) as usize;
+        let (piece, others) = rest.split_at(rest.len().min(STRIDE as usize - within));
+        let mark = &mark(at - within as u64)[within.min(8)..];
+        let (marked, empty) = piece.split_at(piece.len().min(mark.len()));
+        if marked != &mark[..marked.len()]
+            || empty.chunks(ZEROS.len()).any(|part| part != &ZEROS[..part.len()])
+        {
+            return false;
+        }
+        at += piece.len() as u64;
+        rest = others;
+    }
+    true
 }
+
+/// To compare many bytes at once with nothing.
+const ZEROS: [u8; 4096] = [0; 4096];
 
 /// What the packets of one transfer were.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,6 +147,8 @@ pub struct Figures {
     pub with_data: usize,
     /// Bytes of payload in them.
     pub payload: u64,
+    /// The same without what was sent again.
+    pub once: u64,
     /// Seconds from before the connection was opened until all was there.
     pub seconds: f64,
     /// Segments that the client's kernel has counted both ways; what crosses in one piece is more than one
@@ -162,10 +177,12 @@ pub fn figures(transfers: &[Transfer], packets: &[Packet], conversations: &Conve
             received: 0,
             with_data: 0,
             payload: 0,
+            once: 0,
             seconds: transfer.took.as_secs_f64(),
             counted: transfer.info.map(|info| info.segments_sent + info.segments_received),
         };
         let found = conversations.list.iter().find(|found| found.client == transfer.local);
+        figures.once = found.map_or(0, |found| found.server_bytes);
         for &place in found.map_or(&[][..], |found| &found.packets) {
             if conversations.seen[place].from_client {
                 figures.sent += 1;

@@ -152,12 +152,12 @@ impl Match<'_> {
         let mut taken = vec![next];
         if let What::Bytes(size) = expect.what {
             let most = size.bytes(self.told).unwrap_or(usize::MAX);
-            let mut sum = next.bytes;
+            let mut sum = next.fresh;
             while let Some(event) = self.events.get(self.at)
                 && expect.is(event, self.told)
-                && sum + event.bytes <= most
+                && sum + event.fresh <= most
             {
-                sum += event.bytes;
+                sum += event.fresh;
                 taken.push(*event);
                 self.at += 1;
             }
@@ -166,7 +166,7 @@ impl Match<'_> {
     }
 
     fn agrees(&self, expect: &Expect, taken: &[Event]) -> bool {
-        let sum = taken.iter().map(|event| event.bytes).sum();
+        let sum = taken.iter().map(|event| event.fresh).sum();
         let all = match expect.what {
             What::Bytes(size) => size.bytes(self.told) == Some(sum),
             _ => true,
@@ -180,7 +180,7 @@ fn text(taken: &[Event]) -> String {
         [event] => event.text(),
         [first, ..] => {
             let side = if first.from_client { "C" } else { "S" };
-            let sum: usize = taken.iter().map(|event| event.bytes).sum();
+            let sum: usize = taken.iter().map(|event| event.fresh).sum();
             format!("{side} {sum} in {} segments", taken.len())
         }
         [] => String::new(),

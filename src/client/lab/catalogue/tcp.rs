@@ -244,10 +244,11 @@ static THOUSANDFOLD: Experiment = Experiment {
     judge: None,
     why: |facts| {
         let mss = facts.all(1).find_map(|(packet, _)| packet.segment()?.mss);
-        let mss = mss.map_or("65483".to_owned(), |mss| mss.to_string());
+        let mss = mss.map_or("65495".to_owned(), |mss| mss.to_string());
         format!(
-            "Each side's SYN allowed segments of up to {mss} bytes (its MSS: the loopback interface's MTU of 65,536 \
-             bytes less the headers), so the 13,000 bytes, which came {} after the sentence, did not have to be cut.",
+            "Each side's SYN allowed segments of up to {mss} bytes (its MSS: an IP packet has at most 65,535 bytes, of \
+             which the headers take 40), and the loopback interface takes packets of that size. So the 13,000 bytes, \
+             which came {} after the sentence, did not have to be cut.",
             facts.after(1, 4, "at once")
         )
     },

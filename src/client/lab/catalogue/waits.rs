@@ -5,7 +5,9 @@ use crate::client::lab::facts::Facts;
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
 use crate::client::lab::stage::{PATIENCE, Stage, connect_with_small_buffer, failed, read, wait_for_fin};
 use crate::client::report::seconds;
-use crate::client::trouble::Trouble;
+use crate::client::trouble::{Trouble, plain};
+use crate::client::wire::conversation::Seen;
+use crate::client::wire::packet::Packet;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -156,10 +158,7 @@ static DELAYED_ACK: Experiment = Experiment {
 /// How long the mute server held its acknowledgement of the data back.
 fn held_back(facts: &Facts) -> Option<Duration> {
     let data = facts.all(2).find(|(packet, seen)| seen.from_client && packet.length > 0)?.0;
-    let bare = |(packet, seen): &(
-        &crate::client::wire::packet::Packet,
-        &crate::client::wire::conversation::Seen,
-    )| {
+    let bare = |(packet, seen): &(&Packet, &Seen)| {
         !seen.from_client
             && packet.number > data.number
             && seen.tcp.as_ref().is_some_and(|tcp| tcp.newly_acked > 0)
@@ -211,7 +210,7 @@ static WINDOW: Experiment = Experiment {
             measured,
             shut.is_some_and(|time| time.as_millis() >= 700),
         );
-        let opened = facts.all(1).any(|(_, seen)| seen.from_client && opens(seen));
+        let opened = opened(facts);
         facts.judge(
             "the client announces a new window when it reads",
             if opened { "it did" } else { "it did not" },
@@ -224,10 +223,7 @@ static WINDOW: Experiment = Experiment {
                 .all(1)
                 .find(|(_, seen)| seen.from_client && is_closed(seen))
                 .map(|(packet, _)| packet.number);
-            let sent = |(packet, seen): &(
-                &crate::client::wire::packet::Packet,
-                &crate::client::wire::conversation::Seen,
-            )| {
+            let sent = |(packet, seen): &(&Packet, &Seen)| {
                 !seen.from_client && closed.is_some_and(|closed| packet.number < closed)
             };
             facts.all(1).filter(sent).map(|(packet, _)| packet.length).sum()
@@ -255,12 +251,14 @@ static WINDOW: Experiment = Experiment {
     ],
 };
 
-fn is_closed(seen: &crate::client::wire::conversation::Seen) -> bool {
+fn is_closed(seen: &Seen) -> bool {
     seen.tcp.as_ref().is_some_and(|tcp| tcp.zero_window)
 }
 
-fn opens(seen: &crate::client::wire::conversation::Seen) -> bool {
-    seen.tcp.as_ref().is_some_and(|tcp| tcp.window_update)
+/// Whether the client has announced room after it had none.
+fn opened(facts: &Facts) -> bool {
+    let mut own = facts.all(1).filter(|(_, seen)| seen.from_client);
+    own.any(|(_, seen)| is_closed(seen)) && own.any(|(_, seen)| !is_closed(seen))
 }
 
 /// The longest time between two segments of the server's data.
@@ -312,7 +310,7 @@ static BACKLOG: Experiment = Experiment {
         let third = third.join().unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()));
         let measured = match &third {
             Ok((_, took)) => format!("it did, after {}", seconds(*took)),
-            Err(error) => crate::client::trouble::plain(error),
+            Err(error) => plain(error),
         };
         let late = third.as_ref().is_ok_and(|(_, took)| took.as_millis() >= 900);
         stage.note("the third connects after a second", measured, late);
