@@ -23,7 +23,11 @@ const LEAST_HEIGHT: f64 = 420.0;
 /// Where things are, from left to right.
 const CLIENT: f64 = 92.0;
 const SERVER: f64 = 392.0;
-const WIDTH: f64 = 520.0;
+const WORDS: f64 = 424.0;
+const WIDTH: f64 = 920.0;
+
+/// Characters of the words that fit beside an arrow. All of them are in the table.
+const COLUMNS: usize = 74;
 
 /// An arrow, before it has its place.
 struct Arrow<'a> {
@@ -126,6 +130,7 @@ fn scaled(arrows: &[Arrow]) -> String {
             label + 4.0,
             escape(&label_of(arrow))
         );
+        body += &words(arrow.row.words, right + 96.0, label + 4.0, COLUMNS - 12);
         body += &format!(
             "<path class=\"leader\" d=\"M{} {y:.1}L{} {label:.1}\"/>\n<text class=\"soft\" x=\"{}\" y=\"{:.1}\" \
              text-anchor=\"end\">{}</text>\n",
@@ -183,8 +188,20 @@ fn one(arrow: &Arrow, y: f64, slope: f64, labelled: bool) -> String {
             y + 4.0 + if arrow.row.from_client { slope } else { 0.0 },
             arrow.row.number
         );
+        let beside = y + 4.0 + if arrow.row.from_client { slope } else { 0.0 };
+        text += &words(arrow.row.words, WORDS, beside, COLUMNS);
     }
     text + "</g>\n"
+}
+
+/// What a packet is, as far as there is room. On a narrow screen the picture ends before them.
+fn words(text: &str, x: f64, y: f64, columns: usize) -> String {
+    let short: String = if text.chars().count() > columns {
+        text.chars().take(columns - 1).chain(['…']).collect()
+    } else {
+        text.to_owned()
+    };
+    format!("<text class=\"words\" x=\"{x}\" y=\"{y:.1}\">{}</text>\n", escape(&short))
 }
 
 fn label_of(arrow: &Arrow) -> String {

@@ -27,7 +27,7 @@ pub fn write(directory: &Path, outcomes: &[Outcome], to_scale: bool) -> Result<(
         let before = place.checked_sub(1).and_then(|place| outcomes.get(place)).map(name);
         let after = outcomes.get(place + 1).map(name);
         let page = page::of(outcome, before, after, to_scale);
-        pages.push((format!("{}.html", outcome.experiment.name), page));
+        pages.push((file_of(outcome.experiment.name), page));
     }
     for (name, page) in pages {
         let path = directory.join(name);
@@ -63,9 +63,9 @@ fn index(outcomes: &[Outcome]) -> String {
         for outcome in inside {
             let experiment = outcome.experiment;
             body += &format!(
-                "<li>{} <a href=\"{}.html\">{}</a> <span>{}</span> <small>{}</small></li>\n",
+                "<li>{} <a href=\"{}\">{}</a> <span>{}</span> <small>{}</small></li>\n",
                 sign(outcome.mark()),
-                experiment.name,
+                file_of(experiment.name),
                 experiment.name,
                 escape(experiment.line),
                 size(outcome)
@@ -76,6 +76,11 @@ fn index(outcomes: &[Outcome]) -> String {
     body += "</main>\n<footer>Made by <code>shout lab --html</code>. These pages load nothing from elsewhere and \
              run no scripts.</footer>\n";
     document("The lab", &body)
+}
+
+/// The file of an experiment's page. One of them is called index, and that is the name of the list.
+fn file_of(name: &str) -> String {
+    format!("lab-{name}.html")
 }
 
 fn size(outcome: &Outcome) -> String {

@@ -1,6 +1,6 @@
 //! The page of one experiment.
 
-use super::{document, escape, ladder, plot, sign};
+use super::{document, escape, file_of, ladder, plot, sign};
 use crate::client::lab::code_path;
 use crate::client::lab::events;
 use crate::client::lab::experiment::Serves;
@@ -21,7 +21,7 @@ pub fn of(outcome: &Outcome, before: Option<&str>, after: Option<&str>, to_scale
     for (name, arrow) in [(before, "←"), (after, "→")] {
         if let Some(name) = name {
             let text = if arrow == "←" { format!("← {name}") } else { format!("{name} →") };
-            body += &format!("<a href=\"{name}.html\">{text}</a>");
+            body += &format!("<a href=\"{}\">{text}</a>", file_of(name));
         }
     }
     body += &format!(
@@ -31,9 +31,9 @@ pub fn of(outcome: &Outcome, before: Option<&str>, after: Option<&str>, to_scale
         verdict(outcome)
     );
     body += &format!(
-        "<section>\n<h2>What will happen, and why</h2>\n<dl><dt>Server</dt><dd><code>{}</code></dd><dt>Client</dt>\
+        "<section>\n<h2>What will happen, and why</h2>\n<dl><dt>Server</dt><dd>{}</dd><dt>Client</dt>\
          <dd>{}</dd></dl>\n<p>{}</p>\n</section>\n",
-        escape(&experiment.server()),
+        server(&experiment.server()),
         escape(experiment.client),
         escape(experiment.because)
     );
@@ -64,6 +64,12 @@ pub fn of(outcome: &Outcome, before: Option<&str>, after: Option<&str>, to_scale
     document(experiment.name, &body)
 }
 
+/// A command as code, anything else as words.
+fn server(text: &str) -> String {
+    let safe = escape(text);
+    if text.starts_with("shoutd ") { format!("<code>{safe}</code>") } else { safe }
+}
+
 fn verdict(outcome: &Outcome) -> String {
     let text = outcome.verdict();
     let words = text.split_once(": ").map_or(text.as_str(), |(_, words)| words);
@@ -78,7 +84,7 @@ fn pictures(outcome: &Outcome, to_scale: bool) -> String {
     }
     for conversation in &outcome.conversations.list {
         text += &format!(
-            "<figure>\n<h3>{}</h3>\n{}</figure>\n",
+            "<figure>\n<h3>{}</h3>\n<div class=\"crop\">{}</div></figure>\n",
             escape(&heading(conversation)),
             ladder::of(outcome, conversation, to_scale)
         );
@@ -123,7 +129,7 @@ fn packets(outcome: &Outcome) -> String {
         if outcome.conversations.list.len() > 1 {
             text += &format!("<h3>{}</h3>\n", escape(&heading(conversation)));
         }
-        text += "<div class=\"scroll\"><table>\n<tr><th class=\"n\">no.</th><th class=\"n\">time</th><th>who</th>\
+        text += "<div class=\"scroll\"><table class=\"packets\">\n<tr><th class=\"n\">no.</th><th class=\"n\">time</th><th>who</th>\
                  <th>flags</th><th class=\"n seq\">seq</th><th class=\"n seq\">ack</th><th class=\"n\">bytes</th>\
                  <th>what it is</th></tr>\n";
         text += &table(outcome, place, conversation);

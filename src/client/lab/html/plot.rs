@@ -2,7 +2,7 @@
 
 use crate::client::lab::transfer::Figures;
 
-const WIDTH: f64 = 600.0;
+const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 260.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 584.0;
@@ -73,19 +73,26 @@ fn draw(series: &Series) -> String {
     let line: Vec<String> =
         good.iter().map(|(size, value)| format!("{:.1} {:.1}", x(*size), y(*value))).collect();
     body += &format!("<path class=\"arrow {}\" d=\"M{}\"/>\n", series.class, line.join("L"));
+    let mut before = f64::NEG_INFINITY;
     for (size, value) in &good {
-        let right = x(*size) > RIGHT - 40.0;
+        let (at_x, at_y) = (x(*size), y(*value));
+        // A label goes below its point where the one before is in the way, and inward at the edges.
+        let below = at_x - before < 56.0;
+        let anchor = if at_x > RIGHT - 40.0 {
+            "end"
+        } else if at_x < LEFT + 30.0 {
+            "start"
+        } else {
+            "middle"
+        };
         body += &format!(
-            "<circle class=\"head {}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\"/><text x=\"{:.1}\" y=\"{:.1}\" \
-             text-anchor=\"{}\">{}</text>\n",
+            "<circle class=\"head {}\" cx=\"{at_x:.1}\" cy=\"{at_y:.1}\" r=\"3.5\"/><text x=\"{at_x:.1}\" y=\"{:.1}\" \
+             text-anchor=\"{anchor}\">{}</text>\n",
             series.class,
-            x(*size),
-            y(*value),
-            x(*size) + if right { -8.0 } else { 0.0 },
-            y(*value) - 8.0,
-            if right { "end" } else { "middle" },
+            at_y + if below { 18.0 } else { -9.0 },
             (series.label)(*value)
         );
+        before = if below { f64::NEG_INFINITY } else { at_x };
     }
     body += &format!(
         "<text class=\"soft\" x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">size of the file, bytes</text>\n",
@@ -116,8 +123,9 @@ fn bytes(value: f64) -> String {
 
 fn short(value: f64) -> String {
     match value {
-        value if value >= 1.0 => format!("{value:.1} s"),
-        value if value >= 1e-3 => format!("{:.1} ms", value * 1e3),
+        value if value >= 0.999 => format!("{value:.1} s"),
+        value if value >= 0.0999 => format!("{:.0} ms", value * 1e3),
+        value if value >= 0.000999 => format!("{:.1} ms", value * 1e3),
         value => format!("{:.0} µs", value * 1e6),
     }
 }

@@ -45,8 +45,9 @@ summary { cursor: pointer }
 details p { margin: .4rem 0 1rem 1.1rem }
 figure { margin: 0 0 1.2rem }
 figcaption { color: var(--soft); font-size: .875rem }
-svg { display: block; width: 100%; max-width: 38rem; height: auto; font: 13px/1 Charter, "Iowan Old Style", P052, Georgia, serif }
-svg.plot { max-width: 44rem }
+.crop { overflow: hidden }
+svg { display: block; width: 100%; height: auto; font: 13px/1 Charter, "Iowan Old Style", P052, Georgia, serif }
+svg.plot { max-width: 46rem }
 svg text { fill: var(--ink) }
 svg .soft { fill: var(--soft) }
 svg .life { stroke: var(--line); stroke-width: 2 }
@@ -68,6 +69,8 @@ svg .leader { stroke: var(--line); stroke-width: 1; fill: none }
   .list li { grid-template-columns: 1.2rem 1fr } .list li span:not(.mark), .list small { grid-column: 2; text-align: left }
   .list li { padding: .4rem 0; line-height: 1.4 }
   .seq { display: none }
+  .crop svg { width: 184% } svg .words { display: none }
+  .packets td:last-child { min-width: 14rem }
   dl { grid-template-columns: 1fr } dd { margin-bottom: .5rem }
   .story li { grid-template-columns: 1fr; gap: 0 } .story .t { text-align: left }
   .rows th:nth-child(4), .rows td:nth-child(4) { display: none }
@@ -79,7 +82,7 @@ svg .leader { stroke: var(--line); stroke-width: 1; fill: none }
   h1 { font-size: 26pt } .lead { font-size: 12pt }
   nav { display: none }
   section, footer { padding: .8rem 0 .2rem }
-  svg { max-width: 30rem }
+  svg.plot { max-width: 32rem }
   tr, details, figure, .story li { break-inside: avoid }
   h2, h3 { break-after: avoid }
   details::details-content { content-visibility: visible; block-size: auto }
