@@ -144,9 +144,10 @@ const UDP_REPLY: Path = Path {
         "Udp::drive",
         "Udp::receive",
         "Datagrams::receive",
-        "Udp::consider",
+        "Answers::consider",
         "uppercase::uppercase",
         "Udp::flush",
+        "Answers::send",
         "Datagrams::send",
     ],
 };
