@@ -128,23 +128,32 @@ fn every_experiment_shows_the_packets_that_the_experiments_say() {
         assert_eq!(outcome["dropped"], 0, "{name}");
     }
     for name in A_SECOND {
-        let outcome = outcomes.iter().find(|outcome| outcome["experiment"] == name).unwrap();
+        let outcome = outcomes.iter().find(|outcome| outcome["experiment"] == name).expect(name);
         let last = outcome["conversations"].as_array().unwrap().len() - 1;
         let waited = before_fin(outcome, last).expect("the server's FIN");
         assert!((0.95..4.0).contains(&waited), "{name}: {waited} s");
     }
-    for (outcome, sizes) in
-        outcomes.iter().filter_map(|outcome| Some((outcome, outcome["transfers"].as_array()?)))
-    {
-        if outcome["experiment"] == "transfer" {
-            transfer_is_right(outcome, sizes);
-        }
-    }
+    let named = |name: &str| outcomes.iter().find(|outcome| outcome["experiment"] == name).unwrap();
+    the_slow_reader_waits(named("slow-reader"));
+    transfer_is_right(named("transfer"));
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
 }
 
+/// The one reply comes five seconds after the four messages, and not in pieces.
+fn the_slow_reader_waits(outcome: &Value) {
+    let packets = outcome["packets"].as_array().unwrap();
+    let mut replies = packets.iter().filter(|packet| packet["from"] == "server" && packet["length"] != 0);
+    let reply = replies.next().expect("a reply");
+    assert_eq!(reply["length"], 520);
+    assert!(replies.next().is_none(), "one reply");
+    let at = reply["time"].as_f64().unwrap();
+    assert!((4.75..9.0).contains(&at), "{at}");
+}
+
 /// The figures of `transfer`, counted again from the packets.
-fn transfer_is_right(outcome: &Value, figures: &[Value]) {
+fn transfer_is_right(outcome: &Value) {
+    assert_eq!(outcome["agrees"], true, "{}", outcome["rows"]);
+    let figures = outcome["transfers"].as_array().unwrap();
     let sizes: Vec<u64> = figures.iter().map(|figure| figure["size"].as_u64().unwrap()).collect();
     assert_eq!(sizes, [13, 2_000, 439_000, 1_000_000, 10_000_000, 100_000_000]);
     let packets = outcome["packets"].as_array().unwrap();
@@ -158,16 +167,4 @@ fn transfer_is_right(outcome: &Value, figures: &[Value]) {
         assert!((100..1000).contains(&head), "{} bytes of file {place}: {bytes}", sizes[place]);
     }
     assert_eq!(figures.len(), outcome["conversations"].as_array().unwrap().len());
-}
-
-#[test]
-fn the_slow_reader_waits_five_seconds_and_says_nothing_meanwhile() {
-    let outcome: Value = serde_json::from_str(&text(&lab(&["slow-reader", "--json"]))).unwrap();
-    if !has_seen(&outcome) {
-        return;
-    }
-    let reply = |packet: &&Value| packet["from"] == "server" && packet["length"] == 520;
-    let packets = outcome["packets"].as_array().unwrap();
-    let at = packets.iter().find(reply).expect("one reply of 520 bytes")["time"].as_f64().unwrap();
-    assert!((4.75..9.0).contains(&at), "{at}");
 }

@@ -94,6 +94,11 @@ fn with_other_options_of_the_server_the_prediction_fails() {
     for bad in ["read=0", "speed=3", "keep-alive=5", "close-on-error=perhaps", ""] {
         assert_eq!(lab(&["oneshot", "--server", bad]).status.code(), Some(2), "{bad:?}");
     }
+    for (name, options) in [("datagram", "read=5"), ("index", "messages=1"), ("oneshot", "keep-alive=2s")] {
+        let output = lab(&[name, "--server", options]);
+        assert_eq!(output.status.code(), Some(2), "{name} {options}");
+        assert!(errors(&output).contains("no such option"), "{}", errors(&output));
+    }
 }
 
 #[test]
@@ -131,6 +136,11 @@ fn the_story_of_the_loop_stands_between_the_packets() {
     assert!(at("PSH ACK 20") < at("read 5"), "{story}");
     assert!(at("needs Read") < at("read 5") && at("read 5") < at("wrote 5"), "{story}");
     assert_eq!(story.matches("wrote 5").count(), 4, "{story}");
+
+    let outcome: Value = serde_json::from_str(&text(&lab(&["datagram", "--json", "--trace"]))).unwrap();
+    let moments = outcome["story"].as_array().expect("the story").iter();
+    let kinds: Vec<bool> = moments.map(|moment| moment["packet"] == true).collect();
+    assert!(kinds.iter().filter(|packet| **packet).count() == 2 && kinds.contains(&false), "{outcome}");
 }
 
 #[test]
@@ -215,7 +225,17 @@ fn the_site_stands_by_itself() {
             assert_eq!(open, page.matches(&format!("</{element}>")).count(), "{element}");
         }
     }
-    let output = lab(&["datagram", "--html", "/proc/nowhere"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(errors(&output).contains("can't write /proc/nowhere"), "{}", errors(&output));
+}
+
+#[test]
+fn what_can_not_be_written_is_told_before_anything_is_run() {
+    if !can_see() {
+        return;
+    }
+    for option in ["--html", "--pcap"] {
+        let output = lab(&["datagram", option, "/proc/nowhere/file"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(text(&output), "");
+        assert!(errors(&output).contains("can't write /proc/nowhere/file"), "{}", errors(&output));
+    }
 }

@@ -28,8 +28,9 @@ use super::wire::{namespace, packet::Packet};
 use experiment::Experiment;
 use options::Lab;
 use outcome::{Outcome, Sight};
+use stage::Change;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 use verdict::Mark;
@@ -57,14 +58,22 @@ pub fn run(options: &Lab) -> Result<End, Trouble> {
         name => match catalogue::named(name) {
             Some(experiment) => vec![experiment],
             None => {
+                let short: String = name.chars().take(60).collect();
                 say(format_args!(
-                    "shout: there is no experiment {name:?}; the nearest is {}\n  `shout lab` lists them all.",
+                    "shout: there is no experiment {short:?}; the nearest is {}\n  `shout lab` lists them all.",
                     catalogue::nearest(name)
                 ));
                 return Ok(End::Usage);
             }
         },
     };
+    let change = options.server.clone().unwrap_or_default();
+    if let [experiment] = experiments[..]
+        && !change.applies_to(experiment.serves)
+    {
+        say(format_args!("shout: the server of {name} has no such option\n  It is: {}", experiment.server()));
+        return Ok(End::Usage);
+    }
     let sight = look();
     if let Sight::None(why) = &sight {
         say(why);
@@ -72,17 +81,16 @@ pub fn run(options: &Lab) -> Result<End, Trouble> {
     if options.trace || options.html.is_some() {
         story::listen();
     }
-    let outcomes = run_all(&experiments, &sight, options)?;
-    if let Some(path) = &options.pcap {
-        write_pcap(path, &outcomes, &sight)?;
+    // What can't be written is better known before the packets are there than after.
+    let pcap = options.pcap.as_deref().map(|path| Ok((path, create(path, &sight)?))).transpose()?;
+    options.html.as_deref().map(html::make).transpose()?;
+    let outcomes = run_all(&experiments, &sight, &change, options)?;
+    if let Some((path, file)) = pcap {
+        write_pcap(path, file, &outcomes)?;
     }
     if let Some(directory) = &options.html {
         html::write(directory, &outcomes, options.to_scale)?;
-        say(format_args!(
-            "the pages are in {}: open {}",
-            directory.display(),
-            directory.join("index.html").display()
-        ));
+        say(format_args!("the pages are in {}: open its index.html", directory.display()));
     }
     let agrees = outcomes.len() == experiments.len() && outcomes.iter().all(Outcome::agrees);
     Ok(if agrees { End::Done } else { End::Failed })
@@ -92,14 +100,14 @@ pub fn run(options: &Lab) -> Result<End, Trouble> {
 fn run_all(
     experiments: &[&'static Experiment],
     sight: &Sight,
+    change: &Change,
     options: &Lab,
 ) -> Result<Vec<Outcome>, Trouble> {
-    let change = options.server.clone().unwrap_or_default();
     let style = Style::of_stdout(options.all);
     let many = experiments.len() > 1;
     let mut outcomes = Vec::new();
     for experiment in experiments {
-        let outcome = match Outcome::of(experiment, sight, &change) {
+        let outcome = match Outcome::of(experiment, sight, change) {
             Ok(outcome) => outcome,
             Err(trouble) if many => {
                 say(format_args!("shout: {}: {trouble}", experiment.name));
@@ -108,7 +116,7 @@ fn run_all(
             Err(trouble) => return Err(trouble),
         };
         let text = if options.json {
-            format!("{}\n", report::json::of(&outcome))
+            format!("{}\n", report::json::of(&outcome, options.trace))
         } else if options.markdown {
             report::markdown::of(&outcome, options.trace)
         } else if many {
@@ -135,11 +143,21 @@ fn look() -> Sight {
     }
 }
 
-/// Writes all packets of all runs, one run behind the other, as they were in time.
-fn write_pcap(path: &Path, outcomes: &[Outcome], sight: &Sight) -> Result<(), Trouble> {
+/// Makes the file that the packets are to be written to.
+fn create(path: &Path, sight: &Sight) -> Result<File, Trouble> {
     if let Sight::None(_) = sight {
-        return Err(Trouble::new(format!("there are no packets to write to {}", path.display()), ""));
+        let what = format!("there will be no packets to write to {}", path.display());
+        return Err(Trouble::new(what, "Without --pcap the experiments are run all the same."));
     }
+    File::create(path).map_err(|error| unwritten(path, &error))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Trouble {
+    Trouble::new(format!("can't write {}: {}", path.display(), plain(error)), "")
+}
+
+/// Writes all packets of all runs, one run behind the other, as they were in time.
+fn write_pcap(path: &Path, file: File, outcomes: &[Outcome]) -> Result<(), Trouble> {
     let captures = || outcomes.iter().filter_map(|outcome| outcome.captured.as_ref());
     let Some(began) = captures().map(|captured| captured.began).min() else { return Ok(()) };
     let mut packets: Vec<Packet> = Vec::new();
@@ -151,14 +169,16 @@ fn write_pcap(path: &Path, outcomes: &[Outcome], sight: &Sight) -> Result<(), Tr
         }));
     }
     let words: Vec<String> = outcomes.iter().flat_map(|outcome| outcome.words.clone()).collect();
-    let written =
-        File::create(path).and_then(|file| pcapng::write(&mut BufWriter::new(file), &packets, &words, began));
-    written.map_err(|error| Trouble::new(format!("can't write {}: {}", path.display(), plain(&error)), ""))
+    pcapng::write(&mut BufWriter::new(file), &packets, &words, began).map_err(|error| unwritten(path, &error))
 }
 
+/// Prints on standard output. Who has stopped reading has seen enough, and is not told of it.
 fn print(text: &str) -> Result<(), Trouble> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| Trouble::output(&error))
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Trouble::told(),
+        _ => Trouble::output(&error),
+    })
 }
 
 /// How many of the outcomes have this mark.

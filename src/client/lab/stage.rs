@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// Every experiment is over long before, or it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Longer than a server waits before it closes, where its prediction says that it does.
+pub const LIMIT: Duration = Duration::from_secs(6);
+
 /// What the client has to do with.
 pub struct Stage {
     servers: Vec<Running>,

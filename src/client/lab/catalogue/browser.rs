@@ -1,6 +1,7 @@
-//! The least of a browser: asks for a path on a connection, and reads the response.
+//! The least of a browser: asks for a path on a connection, reads the response, and stays or goes.
 
-use crate::client::lab::stage::failed;
+use crate::client::lab::stage::{LIMIT, Stage, failed, wait_for_fin};
+use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -65,4 +66,40 @@ fn field(head: &[u8], name: &str) -> Option<String> {
     let head = String::from_utf8_lossy(head);
     let mut fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
     fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+}
+
+/// Asks, tells the stage the sizes under the path's name, and checks the status.
+pub fn ask(
+    stage: &mut Stage,
+    socket: &mut TcpStream,
+    path: &'static str,
+    status: u16,
+) -> Result<Response, Trouble> {
+    let response = get(socket, path)?;
+    let (asked, answered) = names(path);
+    stage.tell(asked, request(path).len());
+    stage.tell(answered, response.bytes);
+    let got = format!("{}, {} bytes", response.status, response.bytes);
+    stage.note(format!("GET {path} is answered by {status}"), got, response.status == status);
+    Ok(response)
+}
+
+/// Under which names the sizes of a path's request and response are told.
+fn names(path: &str) -> (&'static str, &'static str) {
+    match path {
+        "/" => ("GET /", "its page"),
+        "/favicon.ico" => ("GET icon", "the icon"),
+        "/back1.jpg" => ("GET image", "the image"),
+        "/redirect" => ("GET redirect", "the redirect"),
+        "/result.html" => ("GET result", "the result"),
+        _ => ("GET nope", "the error page"),
+    }
+}
+
+/// Stays until the server closes.
+pub fn stay(stage: &mut Stage, mut socket: TcpStream) {
+    let (closed, after) = wait_for_fin(&mut socket, LIMIT);
+    let measured = if closed { format!("it did, after {}", seconds(after)) } else { "it did not".to_owned() };
+    stage.note("the server closes first", measured, closed);
+    stage.close(socket);
 }

@@ -2,7 +2,7 @@
 
 use crate::client::lab::experiment::{Experiment, Group, Serves};
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
-use crate::client::lab::stage::{PATIENCE, failed, read, wait_for_fin};
+use crate::client::lab::stage::{LIMIT, failed, read, wait_for_fin};
 use crate::client::report::seconds;
 use std::io::Write;
 use std::net::Shutdown;
@@ -32,7 +32,7 @@ static HALF_CLOSE: Experiment = Experiment {
         socket.shutdown(Shutdown::Write).map_err(failed("shutting down"))?;
         let reply = read(&mut socket, 13);
         stage.check("the reply is", b"HELLO, WORLD!", &reply);
-        let (closed, after) = wait_for_fin(&mut socket, PATIENCE);
+        let (closed, after) = wait_for_fin(&mut socket, LIMIT);
         let measured =
             if closed { format!("it did, after {}", seconds(after)) } else { "it did not".to_owned() };
         stage.note("the server closes, too", measured, closed);

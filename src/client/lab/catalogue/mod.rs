@@ -1,19 +1,34 @@
 //! The experiments, by group. Each is data and a client that can be read by itself.
 
+mod acknowledgements;
 mod browser;
+mod closing;
 mod further;
+mod reads;
 mod refused;
+mod room;
 mod tcp;
 mod transfer;
 mod udp;
-mod waits;
 mod web;
 
 use super::experiment::{Experiment, Group};
 
 /// All experiments, in the order of their groups.
 pub fn all() -> Vec<&'static Experiment> {
-    [tcp::ALL, udp::ALL, refused::ALL, web::ALL, transfer::ALL, further::ALL, waits::ALL].concat()
+    [
+        tcp::ALL,
+        reads::ALL,
+        udp::ALL,
+        refused::ALL,
+        web::ALL,
+        closing::ALL,
+        transfer::ALL,
+        further::ALL,
+        acknowledgements::ALL,
+        room::ALL,
+    ]
+    .concat()
 }
 
 /// The experiments of a group.

@@ -53,6 +53,14 @@ static TRANSFER: Experiment = Experiment {
         let figures = figures(facts.transfers, facts.packets, facts.conversations);
         let Some((first, last)) = figures.first().zip(figures.last()) else { return String::new() };
         let ethernet = last.size.div_ceil(1448);
+        if !facts.captured {
+            return format!(
+                "The smallest file took {} and the largest {}; how many packets that were was not seen, but the table \
+                 has how many segments the kernel counted.",
+                seconds(Duration::from_secs_f64(first.seconds)),
+                seconds(Duration::from_secs_f64(last.seconds))
+            );
+        }
         format!(
             "The smallest file took {} packets and {}, the largest {} packets and {}: {} times as many bytes, {} times as \
              many packets. The mean payload of the largest was {} bytes. An IP packet has at most 65,535 \

@@ -1,65 +1,22 @@
-//! The web server: connections that are kept, and who ends them.
+//! The web server: connections that are kept, and for how long.
 
-use super::browser::{Response, get, request};
+use super::browser::{ask, stay};
 use crate::client::lab::experiment::{Experiment, Group, Serves};
 use crate::client::lab::prediction::{Size::Told, What::*, client, server};
-use crate::client::lab::stage::{Stage, wait_for_fin};
 use crate::client::report::seconds;
-use crate::client::trouble::Trouble;
-use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-pub const ALL: &[&Experiment] = &[&INDEX, &IMAGE, &SINGLE_FIN, &DOUBLE_FIN, &REDIRECT, &NOT_FOUND];
+pub const ALL: &[&Experiment] = &[&INDEX, &IMAGE, &SINGLE_FIN, &DOUBLE_FIN];
 
 const SITE: &[Serves] = &[Serves::Web { close_on_error: false }];
-const CLOSING_SITE: &[Serves] = &[Serves::Web { close_on_error: true }];
 
-/// Longer than the server keeps a connection.
-const LIMIT: Duration = Duration::from_secs(5);
-
-const KEPT: (&str, &str) = (
+pub(super) const KEPT: (&str, &str) = (
     "Why does the server keep the connection for a second, and not close at once or never?",
     "A browser mostly asks for more, and on an open connection that needs no handshake. But an idle connection costs \
      the server memory and a descriptor, and a client that has gone away without a word would hold them for ever. So \
      there is a limit; how long it should be depends on who pays for waiting.",
 );
-
-/// Asks, tells the stage the sizes under the path's name, and checks the status.
-fn ask(
-    stage: &mut Stage,
-    socket: &mut TcpStream,
-    path: &'static str,
-    status: u16,
-) -> Result<Response, Trouble> {
-    let response = get(socket, path)?;
-    let (asked, answered) = names(path);
-    stage.tell(asked, request(path).len());
-    stage.tell(answered, response.bytes);
-    let got = format!("{}, {} bytes", response.status, response.bytes);
-    stage.note(format!("GET {path} is answered by {status}"), got, response.status == status);
-    Ok(response)
-}
-
-/// Under which names the sizes of a path's request and response are told.
-fn names(path: &str) -> (&'static str, &'static str) {
-    match path {
-        "/" => ("GET /", "its page"),
-        "/favicon.ico" => ("GET icon", "the icon"),
-        "/back1.jpg" => ("GET image", "the image"),
-        "/redirect" => ("GET redirect", "the redirect"),
-        "/result.html" => ("GET result", "the result"),
-        _ => ("GET nope", "the error page"),
-    }
-}
-
-/// Stays until the server closes.
-fn stay(stage: &mut Stage, mut socket: TcpStream) {
-    let (closed, after) = wait_for_fin(&mut socket, LIMIT);
-    let measured = if closed { format!("it did, after {}", seconds(after)) } else { "it did not".to_owned() };
-    stage.note("the server closes first", measured, closed);
-    stage.close(socket);
-}
 
 static INDEX: Experiment = Experiment {
     name: "index",
@@ -264,107 +221,5 @@ static DOUBLE_FIN: Experiment = Experiment {
             "The client can't know whether the server has seen its request, and gets a FIN or a reset instead of an \
              answer. Browsers then ask once more on a new connection, which is safe for GET and not for everything.",
         ),
-    ],
-};
-
-static REDIRECT: Experiment = Experiment {
-    name: "redirect",
-    group: Group::Web,
-    line: "/redirect answers 301 and closes; the browser follows on a new connection",
-    serves: CLOSING_SITE,
-    client: "asks for /redirect, reads Location, and asks for that on a new connection",
-    because: "301 says that the page is elsewhere: Location names it. The server was told to close after every status \
-              of 300 or above, so the reply carries Connection: close and the FIN. The browser needs a new connection.",
-    expected: &[
-        client(Syn),
-        server(SynAck),
-        client(Data(Told("GET redirect"))).note("GET /redirect"),
-        server(DataFin(Told("the redirect"))).note("301, and the FIN with it"),
-        client(Fin),
-        client(Syn).on(2).note("a new connection"),
-        server(SynAck).on(2),
-        client(Data(Told("GET result"))).on(2).note("GET /result.html, as Location said"),
-        server(Data(Told("the result"))).on(2).note("200"),
-        server(Fin).on(2).after(1000).note("a good reply: kept for a second"),
-        client(Fin).on(2),
-    ],
-    run: |stage| {
-        let mut socket = stage.connect(0)?;
-        let moved = ask(stage, &mut socket, "/redirect", 301)?;
-        let location = moved.location.unwrap_or_default();
-        stage.check("Location is", b"/result.html", location.as_bytes());
-        stay(stage, socket);
-        let mut socket = stage.connect(0)?;
-        ask(stage, &mut socket, "/result.html", 200)?;
-        stay(stage, socket);
-        Ok(())
-    },
-    judge: None,
-    why: |facts| {
-        format!(
-            "The 301 was {} bytes and came {} after the request, its FIN in the same segment. The page it led to took a \
-             second handshake, and came {} after it was asked for.",
-            facts.bytes("the redirect"),
-            facts.after(1, 4, "a moment"),
-            facts.after(2, 4, "a moment")
-        )
-    },
-    questions: &[
-        (
-            "Who asked for /result.html: the server or the browser?",
-            "The browser. The server has only said where to look; whether to go there is the client's choice.",
-        ),
-        (
-            "Must a redirect close the connection?",
-            "No, and shoutd does not unless it is told to (--close-on-error): the second request may use the same \
-             connection. The experiment has it close so that the capture shows both.",
-        ),
-    ],
-};
-
-static NOT_FOUND: Experiment = Experiment {
-    name: "not-found",
-    group: Group::Web,
-    line: "a missing path answers 404 and closes; a silent second connection is closed too",
-    serves: CLOSING_SITE,
-    client: "opens two connections as browsers do, asks for /nope on the first, says nothing on the second",
-    because: "404 is an answer like any other, with a page. The server was told to close after it, so its FIN rides with \
-              it. The other connection, opened in case it is needed, says nothing, and is closed a second after its \
-              handshake.",
-    expected: &[
-        client(Syn),
-        server(SynAck),
-        client(Data(Told("GET nope"))).note("GET /nope"),
-        server(DataFin(Told("the error page"))).note("404, and the FIN with it"),
-        client(Fin),
-        client(Syn).on(2).note("a connection in reserve"),
-        server(SynAck).on(2),
-        server(Fin).on(2).after(1000).note("a second after the handshake: nobody asked for anything"),
-        client(Fin).on(2),
-    ],
-    run: |stage| {
-        let mut socket = stage.connect(0)?;
-        let silent = stage.connect(0)?;
-        ask(stage, &mut socket, "/nope", 404)?;
-        stay(stage, socket);
-        stay(stage, silent);
-        Ok(())
-    },
-    judge: None,
-    why: |facts| {
-        format!(
-            "The 404 came {} after the request. The silent connection cost the server one small structure and a timer, \
-             and ended {} after its handshake.",
-            facts.after(1, 4, "a moment"),
-            facts.after(2, 3, "a second")
-        )
-    },
-    questions: &[
-        (
-            "Why does a browser open a connection that it doesn't use?",
-            "To save the handshake if it needs one: pages mostly ask for more files at once. If none comes, nothing is \
-             lost but a few packets.",
-        ),
-        KEPT,
     ],
 };

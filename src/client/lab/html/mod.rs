@@ -13,14 +13,20 @@ use super::verdict::Mark;
 use crate::client::report::seconds;
 use crate::client::trouble::{Trouble, plain};
 use std::fs;
+use std::io;
 use std::path::Path;
 
-/// Writes the pages into a directory, which is made if it isn't there. Pages of the same name are replaced.
+/// Makes the directory of the pages, unless it is there.
+pub fn make(directory: &Path) -> Result<(), Trouble> {
+    fs::create_dir_all(directory).map_err(|error| unwritten(directory, &error))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Trouble {
+    Trouble::new(format!("can't write {}: {}", path.display(), plain(error)), "")
+}
+
+/// Writes the pages into a directory that is there. Pages of the same name are replaced.
 pub fn write(directory: &Path, outcomes: &[Outcome], to_scale: bool) -> Result<(), Trouble> {
-    let fail = |path: &Path, error: &std::io::Error| {
-        Trouble::new(format!("can't write {}: {}", path.display(), plain(error)), "")
-    };
-    fs::create_dir_all(directory).map_err(|error| fail(directory, &error))?;
     let mut pages = vec![("index.html".to_owned(), index(outcomes))];
     for (place, outcome) in outcomes.iter().enumerate() {
         let name = |outcome: &Outcome| outcome.experiment.name;
@@ -31,7 +37,7 @@ pub fn write(directory: &Path, outcomes: &[Outcome], to_scale: bool) -> Result<(
     }
     for (name, page) in pages {
         let path = directory.join(name);
-        fs::write(&path, page).map_err(|error| fail(&path, &error))?;
+        fs::write(&path, page).map_err(|error| unwritten(&path, &error))?;
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! An outcome as a line of JSON. Times are in seconds.
 
+use super::timeline::{self, Moment};
 use crate::client::lab::outcome::Outcome;
 use crate::client::lab::verdict::Row;
 use crate::client::wire::json::{conversation, packet};
 use serde_json::{Value, json};
 
-/// The whole outcome.
-pub fn of(outcome: &Outcome) -> Value {
+/// The whole outcome; with the server's story between the packets, if that is wanted.
+pub fn of(outcome: &Outcome, with_story: bool) -> Value {
     let experiment = outcome.experiment;
     let packets = outcome.packets();
     let numbers = |row: &Row| row.packets.iter().map(|place| packets[*place].number).collect::<Vec<_>>();
@@ -40,6 +41,9 @@ pub fn of(outcome: &Outcome) -> Value {
             "segments_counted": figures.counted,
         })
     });
+    let moment =
+        |moment: Moment| json!({"seconds": moment.seconds, "packet": moment.is_packet, "text": moment.text});
+    let story = with_story.then(|| timeline::of(outcome).0.into_iter().map(moment).collect::<Vec<Value>>());
     let list = &outcome.conversations.list;
     let words = outcome.words.iter().enumerate();
     json!({
@@ -61,5 +65,6 @@ pub fn of(outcome: &Outcome) -> Value {
             .collect::<Vec<Value>>(),
         "kernel": counts.collect::<Vec<Value>>(),
         "transfers": figures.collect::<Vec<Value>>(),
+        "story": story,
     })
 }

@@ -44,6 +44,14 @@ impl Change {
         }
         Ok(change)
     }
+
+    /// Whether one of these servers has the options that are to be changed.
+    pub fn applies_to(&self, serves: &[Serves]) -> bool {
+        let tcp = serves.iter().any(|serves| matches!(serves, Serves::Tcp(_)));
+        let web = serves.iter().any(|serves| matches!(serves, Serves::Web { .. }));
+        let of_web = self.keep_alive.is_some() || self.close_on_error.is_some();
+        (tcp || self.tcp.is_none()) && (web || !of_web)
+    }
 }
 
 /// Something that listens.
