@@ -79,6 +79,7 @@ pub struct Driver {
 struct House {
     lobby: Lobby,
     site: SharedSite,
+    desks: threads::Desks,
 }
 
 /// Binds every socket and opens the site. Fails as [`shoutd::server::Server::bind`] does.
@@ -102,7 +103,8 @@ pub fn bind(model: Model, config: &Config) -> Result<Driver, StartError> {
         Ok(())
     })?;
     let (bell, ringer) = UnixStream::pair().expect("a pair of sockets");
-    let house = Arc::new(House { lobby: Lobby::new(config.connection_limit()), site: SharedSite::new(site) });
+    let lobby = Lobby::new(config.connection_limit());
+    let house = Arc::new(House { lobby, site: SharedSite::new(site), desks: threads::Desks::default() });
     Ok(Driver { model, house, listeners, udp, listening, _paths: paths, drain: config.drain, bell, ringer })
 }
 
