@@ -267,3 +267,20 @@ fn a_server_that_serves_one_after_another_is_measured_and_its_waiting_told() {
     let result = measured("tcp", naive(), "-c 4 --duration 500ms --reconnect");
     assert!(number(&result, "operations") > 50.0, "{result}");
 }
+
+#[test]
+fn a_terminal_sees_how_far_it_is() {
+    let server = Shoutd::start(&["--tcp", "0"]);
+    let line = format!("{} bench tcp {} -c 2 --duration 1s", env!("CARGO_BIN_EXE_shout"), server.tcp());
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null());
+    command.env("TERM", "xterm").stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let Ok(child) = command.spawn() else { return skip("script isn't installed") };
+    let outcome = finish(child);
+    let seen = String::from_utf8(outcome.stdout).unwrap();
+    assert_eq!(outcome.status, Some(0), "{seen}");
+    for words in [" of 1 s   ", "/s   p99 ", "errors       none"] {
+        assert!(seen.contains(words), "no {words:?} in {seen:?}");
+    }
+    assert!(!seen.contains("panicked"), "{seen}");
+}

@@ -32,9 +32,10 @@ pub fn count_the_waiting(
         if is_udp {
             return;
         }
-        let half = (finished - since) / 2;
-        let waiting = crowd.under_way().filter(|&due| finished.saturating_sub(due) > half).count();
-        if waiting > 0 && half > 0 {
+        // Much longer than the others: in a short run half the time alone is no long wait.
+        let long = ((finished - since) / 2).max(tally.latency.value_at_quantile(0.99).saturating_mul(3));
+        let waiting = crowd.under_way().filter(|&due| finished.saturating_sub(due) > long).count();
+        if waiting > 0 {
             tally.failures.add(Kind::Timeout, waiting as u64);
             reduced.push(format!(
                 "{waiting} requests had waited for more than half the time when it ended, without a reply \

@@ -2,7 +2,7 @@
 //!
 //! A turn has three parts: ask the kernel who is ready and let each go on; begin what is due; look at the
 //! clock. The run has three phases: opening the connections, warming up, measuring. Requests are sent in the
-//! last two, and only the last one counts. Without a warm-up it counts from the first connection on.
+//! last two, and only the last one counts.
 
 use super::crowd::Crowd;
 use super::ending;
@@ -124,22 +124,16 @@ impl<'a> Engine<'a> {
         let mut snapshots = Snapshots::new(self.run.plan.pid)?;
         let mut events = Events::with_capacity(EVENTS);
         let mut busy = false;
-        if self.run.plan.warmup.is_zero() {
-            self.begin_measuring(crowd);
-            snapshots.first()?;
-            self.phase = Phase::Measuring { since: self.run.clock.now() };
-        }
         let finished = loop {
             self.wait(&mut events, busy)?;
             busy = self.turn(&events, crowd).map_err(|wrong| wrong_reply(self.run.plan, &wrong))?;
             let now = self.run.clock.now();
-            if !self.run.pace.has_started() && crowd.is_settled(now) {
+            if self.phase == Phase::Opening && crowd.is_settled(now) {
+                // Nothing is sent before the next turn: without a warm-up, what is counted is all there is.
                 self.run.pace.start(now);
+                self.phase = Phase::WarmingUp { until: now + self.run.plan.warmup.as_nanos() as u64 };
             }
             match self.phase {
-                Phase::Opening if self.run.pace.has_started() => {
-                    self.phase = Phase::WarmingUp { until: now + self.run.plan.warmup.as_nanos() as u64 };
-                }
                 Phase::WarmingUp { until } if now >= until => {
                     self.tell_who_is_missing(crowd);
                     self.begin_measuring(crowd);
@@ -263,7 +257,7 @@ impl<'a> Engine<'a> {
                 // A server that is gone must not be waited for for ever.
                 let patience = self.run.plan.timeout.max(Duration::from_secs(1)).as_nanos() as u64 * 2;
                 let gap = self.run.plan.rate.map_or(0, |rate| (2e9 / rate) as u64);
-                let quiet = now - since.max(tally.last);
+                let quiet = now.saturating_sub(since.max(tally.last));
                 (quiet > patience + gap).then(|| {
                     let quiet = seconds(Duration::from_nanos(quiet));
                     self.reduced.push(format!("ended before {count} replies: none came for {quiet}"));
@@ -289,6 +283,8 @@ impl<'a> Engine<'a> {
                 "",
             ));
         };
+        // It may have been interrupted in the very turn in which measuring began.
+        let finished = finished.max(since);
         ending::count_the_waiting(&mut self.run, crowd, since, finished, &mut self.reduced);
         self.count_the_lost(crowd, &mut Events::with_capacity(EVENTS))?;
         let elapsed = Duration::from_nanos(finished - since);

@@ -93,7 +93,7 @@ struct Load {
     /// latency from the time it was due; without it, a reply is awaited before the next is sent
     #[arg(long, short, value_name = "PER_SECOND", value_parser = rate)]
     rate: Option<f64>,
-    /// Run for so long before measuring; with 0 measuring includes opening the connections
+    /// Run for so long before measuring
     #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = duration)]
     warmup: Duration,
     /// Wait so long for a reply [default: 5s; a datagram 500ms]

@@ -38,11 +38,6 @@ impl Pace {
         self.origin = Some(now);
     }
 
-    /// Whether it has begun.
-    pub fn has_started(&self) -> bool {
-        self.origin.is_some()
-    }
-
     /// No more than so many requests from now on.
     pub fn limit(&mut self, left: u64) {
         self.left = Some(left);
@@ -132,7 +127,7 @@ mod tests {
         for rate in [None, Some(1e9)] {
             let mut pace = Pace::new(rate);
             pace.offer(0);
-            assert_eq!((pace.take(9), pace.match_up(9), pace.has_started()), (None, None, false));
+            assert_eq!((pace.take(9), pace.match_up(9)), (None, None));
             pace.start(9);
             assert_eq!(pace.match_up(9), Some((0, 9)));
         }

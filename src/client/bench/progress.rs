@@ -54,7 +54,7 @@ impl Progress {
         let place = match (since, self.end) {
             (None, _) => "warming up".to_owned(),
             (Some(since), End::After(duration)) => {
-                format!("{:.1} of {} s", (now - since) as f64 / 1e9, duration.as_secs_f64())
+                format!("{:.1} of {} s", now.saturating_sub(since) as f64 / 1e9, duration.as_secs_f64())
             }
             (_, End::Count(all)) => format!("{} of {}", count(tally.operations as f64), count(all as f64)),
         };
