@@ -33,6 +33,9 @@ const EVENTS: usize = 1024;
 /// How often waits are looked at, and the longest time the loop sleeps: an interrupt is obeyed that fast.
 const TICK: Duration = Duration::from_millis(50);
 
+/// A pause of the loop that shows in latencies.
+const NOTICEABLE: Duration = Duration::from_millis(1);
+
 /// The timer of an open loop. No socket has this number.
 const TIMER: Token = Token(usize::MAX);
 
@@ -135,10 +138,23 @@ impl<'a> Engine<'a> {
             }
             match self.phase {
                 Phase::WarmingUp { until } if now >= until => {
-                    self.tell_who_is_missing(crowd);
-                    self.begin_measuring(crowd);
-                    snapshots.first()?;
-                    self.phase = Phase::Measuring { since: self.run.clock.now() };
+                    let took = if snapshots.has_first() {
+                        None
+                    } else {
+                        Some(snapshots.first(self.run.tally.ever)?)
+                    };
+                    match took.filter(|&took| took > NOTICEABLE && !self.run.plan.warmup.is_zero()) {
+                        // Nobody was served meanwhile, which is to be over when measuring begins.
+                        Some(took) => {
+                            let until = self.run.clock.now() + took.max(TICK).as_nanos() as u64;
+                            self.phase = Phase::WarmingUp { until };
+                        }
+                        None => {
+                            self.tell_who_is_missing(crowd);
+                            self.begin_measuring(crowd);
+                            self.phase = Phase::Measuring { since: self.run.clock.now() };
+                        }
+                    }
                 }
                 Phase::Measuring { since } => {
                     if let Some(end) = self.end(since, now) {

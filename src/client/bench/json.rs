@@ -1,7 +1,7 @@
 //! The result for programs: one JSON object on one line.
 
 use super::failure::Kind;
-use super::outcome::{Outcome, per};
+use super::outcome::Outcome;
 use super::plan::{End, Service};
 use serde_json::{Map, Value, json};
 
@@ -61,14 +61,13 @@ pub fn line(outcome: &Outcome) -> String {
 
 fn server(outcome: &Outcome) -> Value {
     let Some(cost) = &outcome.costs.server else { return Value::Null };
-    let switches = (cost.voluntary + cost.involuntary) as f64;
     json!({
         "pid": cost.pid,
         "cpu_seconds": rounded(cost.cpu.as_secs_f64(), 6),
         "cpu_seconds_per_million": outcome.cpu_per_million().map(|cpu| rounded(cpu, 4)),
         "voluntary_switches": cost.voluntary,
         "involuntary_switches": cost.involuntary,
-        "switches_per_operation": rounded(per(switches, outcome.tally.operations as f64), 6),
+        "switches_per_operation": outcome.switches_per_operation().map(|switches| rounded(switches, 6)),
         "resident_bytes": cost.resident,
         "resident_peak_bytes": cost.resident_peak,
         "threads": cost.threads,

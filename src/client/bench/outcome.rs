@@ -31,7 +31,7 @@ pub fn conclude(
     snapshots: Snapshots,
     mut reduced: Vec<String>,
 ) -> Outcome {
-    let costs = snapshots.last();
+    let costs = snapshots.last(tally.ever);
     if let Some(server) = &costs.server
         && server.switches_are_missing
     {
@@ -70,14 +70,80 @@ impl Outcome {
         self.client_busy() > SATURATED && self.server_busy().is_none_or(|busy| busy < self.client_busy())
     }
 
+    /// Context switches of the server for a reply.
+    pub fn switches_per_operation(&self) -> Option<f64> {
+        let server = self.costs.server.as_ref()?;
+        Some(per((server.voluntary + server.involuntary) as f64, self.costs.operations as f64))
+    }
+
     /// CPU seconds of the server for a million replies.
     pub fn cpu_per_million(&self) -> Option<f64> {
         let server = self.costs.server.as_ref()?;
-        Some(per(server.cpu.as_secs_f64() * 1e6, self.tally.operations as f64))
+        Some(per(server.cpu.as_secs_f64() * 1e6, self.costs.operations as f64))
     }
 }
 
 /// A quotient that is 0 where there is nothing to divide by.
 pub fn per(value: f64, by: f64) -> f64 {
     if by > 0.0 { value / by } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::bench::plan::{End, Service};
+    use crate::client::bench::process::ServerCost;
+
+    fn outcome(client: u64, server: Option<u64>) -> Outcome {
+        let plan = Plan {
+            service: Service::Tcp,
+            target: String::new(),
+            addresses: Vec::new(),
+            connections: 1,
+            size: 1,
+            request: Vec::new(),
+            depth: 1,
+            rate: None,
+            reconnect: false,
+            end: End::Count(1),
+            warmup: Duration::ZERO,
+            timeout: Duration::ZERO,
+            pid: None,
+        };
+        let server = server.map(|cpu| ServerCost {
+            pid: 1,
+            cpu: Duration::from_millis(cpu),
+            voluntary: 30,
+            involuntary: 10,
+            switches_are_missing: false,
+            resident: 0,
+            resident_peak: 0,
+            threads: 1,
+        });
+        let (elapsed, client) = (Duration::from_secs(1), Duration::from_millis(client));
+        let costs = Costs { elapsed, operations: 20, server, client };
+        Outcome { plan, elapsed, tally: Tally::new(), costs, reduced: Vec::new() }
+    }
+
+    #[test]
+    fn the_client_is_the_limit_where_it_has_nothing_left_and_the_server_has() {
+        for (client, server, expected) in [
+            (990, None, true),
+            (900, None, false),
+            (990, Some(800), true),
+            (960, Some(990), false),
+            (990, Some(1900), false),
+            (500, Some(100), false),
+        ] {
+            assert_eq!(outcome(client, server).client_is_the_limit(), expected, "{client} {server:?}");
+        }
+    }
+
+    #[test]
+    fn costs_are_those_of_the_replies_between_the_readings() {
+        let outcome = outcome(500, Some(100));
+        assert_eq!((outcome.cpu_per_million(), outcome.switches_per_operation()), (Some(5000.0), Some(2.0)));
+        assert_eq!((outcome.client_busy(), outcome.server_busy()), (0.5, Some(0.1)));
+        assert_eq!(outcome.throughput(), 0.0);
+    }
 }

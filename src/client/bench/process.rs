@@ -55,6 +55,8 @@ pub struct ServerCost {
 pub struct Costs {
     /// Wall time between the two readings.
     pub elapsed: Duration,
+    /// Replies between them: reading many threads takes a while, which is not measured otherwise.
+    pub operations: u64,
     /// The server, where it is known and still runs.
     pub server: Option<ServerCost>,
     /// Our own CPU time.
@@ -65,7 +67,15 @@ pub struct Costs {
 #[derive(Debug)]
 pub struct Snapshots {
     pid: Option<u32>,
-    first: Option<(Instant, Option<Server>, Duration)>,
+    first: Option<First>,
+}
+
+#[derive(Debug)]
+struct First {
+    at: Instant,
+    operations: u64,
+    server: Option<Server>,
+    own: Duration,
 }
 
 impl Snapshots {
@@ -77,26 +87,34 @@ impl Snapshots {
         Ok(Snapshots { pid, first: None })
     }
 
-    /// Measuring begins.
-    pub fn first(&mut self) -> Result<(), Trouble> {
+    /// Takes the first reading, so many replies having come. Returns how long it took.
+    pub fn first(&mut self, operations: u64) -> Result<Duration, Trouble> {
+        let at = Instant::now();
+        let own = own_cpu();
         let server = self.pid.map(read).transpose()?;
-        self.first = Some((Instant::now(), server, own_cpu()));
-        Ok(())
+        self.first = Some(First { at, operations, server, own });
+        Ok(at.elapsed())
     }
 
-    /// Measuring has ended.
-    pub fn last(&self) -> Costs {
+    /// Whether that has been done.
+    pub fn has_first(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// Measuring has ended, so many replies having come.
+    pub fn last(&self, operations: u64) -> Costs {
         let client = own_cpu();
-        let Some((start, server, own)) = &self.first else {
-            return Costs { elapsed: Duration::ZERO, server: None, client };
+        let Some(First { at, operations: before, server, own }) = &self.first else {
+            return Costs { elapsed: Duration::ZERO, operations, server: None, client };
         };
-        let elapsed = start.elapsed();
+        let elapsed = at.elapsed();
+        let operations = operations - before;
         let after = self.pid.and_then(|pid| read(pid).ok());
         let cost = match (self.pid, server, &after) {
             (Some(pid), Some(before), Some(after)) => Some(between(pid, before, after)),
             _ => None,
         };
-        Costs { elapsed, server: cost, client: client.saturating_sub(*own) }
+        Costs { elapsed, operations, server: cost, client: client.saturating_sub(*own) }
     }
 }
 
@@ -177,12 +195,12 @@ mod tests {
     #[test]
     fn our_own_cost_is_read_like_that_of_any_process() {
         let mut snapshots = Snapshots::new(Some(std::process::id())).unwrap();
-        snapshots.first().unwrap();
+        snapshots.first(0).unwrap();
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(100) {
             std::hint::black_box(start);
         }
-        let costs = snapshots.last();
+        let costs = snapshots.last(0);
         let server = costs.server.unwrap();
         assert!(
             server.cpu >= Duration::from_millis(5) && costs.client >= Duration::from_millis(5),

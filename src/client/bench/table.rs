@@ -119,7 +119,7 @@ fn server(outcome: &Outcome, cost: &ServerCost, to: &mut String) -> std::fmt::Re
     let busy = outcome.server_busy().unwrap_or(0.0) * 100.0;
     let per_million = outcome.cpu_per_million().unwrap_or(0.0);
     let threads = if cost.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", cost.threads) };
-    let switches = per((cost.voluntary + cost.involuntary) as f64, outcome.tally.operations as f64);
+    let switches = outcome.switches_per_operation().unwrap_or(0.0);
     let [resident, peak] = [cost.resident, cost.resident_peak].map(|bytes| bytes as f64 / 1e6);
     writeln!(
         to,
