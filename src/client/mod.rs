@@ -4,7 +4,7 @@
 //! [`link`] is one TCP connection and what is to be told of it, [`tcp`] the uppercase client in its three
 //! manners (messages, a prompt, a pipe), [`udp`] and [`http`] the other two. Every failure is a
 //! [`Trouble`](trouble::Trouble): what happened, and what to try. Blocking sockets and at most two
-//! threads: a client has nobody to keep waiting. Only [`bench`], which measures a server by thousands of
+//! threads: a client has nobody to keep waiting. Only [`mod@bench`], which measures a server by thousands of
 //! connections, has a readiness loop of its own.
 
 pub mod bench;

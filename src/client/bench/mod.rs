@@ -17,7 +17,7 @@
 //! | [`process`], [`descriptors`] | what the server costs, and what this machine allows |
 //! | [`outcome`], [`table`], [`json`], [`progress`] | the result, and how it is told |
 //!
-//! As a library: make a [`Plan`](plan::Plan), call [`measure`], read the [`Outcome`](outcome::Outcome).
+//! As a library: make a [`Plan`], call [`measure`], read the [`Outcome`].
 
 pub mod crowd;
 pub mod datagrams;
