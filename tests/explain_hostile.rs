@@ -150,12 +150,12 @@ fn one_damaged_packet_does_not_hide_its_neighbours() {
 }
 
 #[test]
-fn five_thousand_mutated_files_do_no_harm() {
+fn three_thousand_mutated_files_do_no_harm() {
     let seed = std::env::var("SHOUT_FUZZ_SEED").map_or(0x5eed, |text| text.parse().expect("a number"));
     eprintln!("SHOUT_FUZZ_SEED={seed}");
     let files = files();
     let (mut read, mut broken) = (0, 0);
-    for round in 0..5000_u64 {
+    for round in 0..3000_u64 {
         let mut dice = Dice(support::noise(seed ^ (round << 20), 256), 0);
         let mut file = files[dice.below(files.len())].clone();
         for _ in 0..=dice.below(6) {
@@ -167,7 +167,7 @@ fn five_thousand_mutated_files_do_no_harm() {
         }
     }
     eprintln!("{read} were captures still, {broken} of them broken");
-    assert!(read > 4000 && broken > 1000 && broken < read, "{read} {broken}: nothing is tried like that");
+    assert!(read > 2500 && broken > 1000 && broken < read, "{read} {broken}: nothing is tried like that");
 }
 
 /// Numbers from noise.

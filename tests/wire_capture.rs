@@ -54,7 +54,13 @@ fn main() -> ExitCode {
         inside(&name);
         return ExitCode::SUCCESS;
     }
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--list") {
+        TESTS.iter().for_each(|test| println!("{}: test", test.0));
+        return ExitCode::SUCCESS;
+    }
+    // Options are the usual harness's, and their values no names: then all tests are run.
+    let wanted = if words.iter().any(|word| word.starts_with('-')) { &[][..] } else { &words };
     let mut code = ExitCode::SUCCESS;
     for test in
         TESTS.iter().filter(|test| wanted.is_empty() || wanted.iter().any(|part| test.0.contains(part)))
