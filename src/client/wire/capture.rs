@@ -119,7 +119,8 @@ fn listen(ring: &mut PacketRing, ports: &Ports, stop: &AtomicBool) -> io::Result
     let mut first = None;
     let mut end = None;
     loop {
-        while ring.next(|seen| captured.take(&seen, ports, &mut first)).is_some() {}
+        // Not for ever, in case somebody else floods the interface.
+        (0..WAITING).map_while(|_| ring.next(|seen| captured.take(&seen, ports, &mut first))).for_each(drop);
         if end.is_none() && stop.load(Ordering::Acquire) {
             end = Some(Instant::now() + PATIENCE);
         }

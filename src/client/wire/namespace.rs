@@ -15,8 +15,8 @@ use std::io::{self, ErrorKind, Read};
 /// before stay in the old network. To be called before any thread is started: the kernel allows it only
 /// then (unshare(2)), and to nobody's surprise, as all threads are to be in the same network.
 ///
-/// Fails where the system forbids it, saying what does and how to allow it. Nothing has changed then,
-/// unless the loopback interface can't be brought up.
+/// Fails where the system forbids it, saying what does and how to allow it (an invalid argument: there are
+/// threads already). Nothing has changed then, unless the loopback interface can't be brought up.
 pub fn enter() -> Result<(), Trouble> {
     if unshare(CloneFlags::CLONE_NEWNET).is_err() {
         let (user, group) = (getuid().as_raw(), getgid().as_raw());
