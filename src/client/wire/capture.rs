@@ -2,8 +2,10 @@
 //! is told to stop.
 //!
 //! The time of each is the kernel's own. A packet socket sees what crosses the loopback interface twice,
-//! as it goes out and as it comes in; only what comes in is kept. With segmentation offload, which is the
-//! rule on loopback, a packet may hold up to 64 KiB of payload: the segments are never made.
+//! as it goes out and as it comes in. Only what goes out is kept: that is the order in which it was sent,
+//! while on its way in one packet may overtake another, where two processors take them in. With segmentation
+//! offload, which is the rule on loopback, a packet may hold up to 64 KiB of payload: the segments are never
+//! made.
 
 use super::namespace::barred;
 use super::packet::{Kind, Packet};
@@ -94,13 +96,13 @@ fn open() -> io::Result<PacketRing> {
     const EVERY_PROTOCOL: u16 = 3; // ETH_P_ALL of linux/if_ether.h
     let protocol = Protocol::from(i32::from(EVERY_PROTOCOL.to_be()));
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
-    socket.attach_filter(&coming_in_on(if_nametoindex("lo")?))?;
+    socket.attach_filter(&going_out_on(if_nametoindex("lo")?))?;
     PacketRing::new(socket.into(), WAITING)
 }
 
-/// A program for the kernel's packet filter: all of each packet that comes in on this interface. What the
+/// A program for the kernel's packet filter: all of each packet that goes out on this interface. What the
 /// kernel knows about a packet besides its bytes has addresses from -4096 on (linux/filter.h).
-fn coming_in_on(interface: u32) -> Vec<SockFilter> {
+fn going_out_on(interface: u32) -> Vec<SockFilter> {
     const ABOUT: u32 = -4096_i32 as u32;
     const OUTGOING: u32 = 4;
     let (load, equal, end) = (0x20, 0x15, 0x06);
@@ -108,7 +110,7 @@ fn coming_in_on(interface: u32) -> Vec<SockFilter> {
         SockFilter::new(load, 0, 0, ABOUT + 8), // the interface
         SockFilter::new(equal, 0, 3, interface),
         SockFilter::new(load, 0, 0, ABOUT + 4), // coming in, going out, …
-        SockFilter::new(equal, 1, 0, OUTGOING),
+        SockFilter::new(equal, 0, 1, OUTGOING),
         SockFilter::new(end, 0, 0, u32::MAX),
         SockFilter::new(end, 0, 0, 0),
     ]
