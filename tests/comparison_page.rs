@@ -9,6 +9,8 @@ mod runs;
 #[path = "../benches/comparison/samples.rs"]
 #[allow(dead_code, reason = "the bench uses all of it")]
 mod samples;
+#[path = "../benches/comparison/short.rs"]
+mod short;
 #[path = "../benches/comparison/statistics.rs"]
 mod statistics;
 #[path = "../benches/comparison/table.rs"]
@@ -165,6 +167,26 @@ fn the_table_has_a_line_for_each_server_and_names_its_load() {
     // 90,000 divided by 1.1 and by 1.2, of which the median is the mean.
     assert!(line.contains("78,400") && line.contains("75 k–81.8 k"), "{line}");
     assert!(table.contains("a disk of 100 reads a second"));
+}
+
+#[test]
+fn the_short_form_has_a_column_for_each_driver_and_says_who_got_no_reply() {
+    let mut samples = everything();
+    for sample in &mut samples.0 {
+        match (&sample.run.server[..], sample.run.load) {
+            ("one", Load::Waiting(_)) => sample.outcome = Err("nobody was answered".to_owned()),
+            ("one", Load::Closed(100)) => sample.outcome.as_mut().unwrap().starved = 99,
+            _ => {}
+        }
+    }
+    let text = short::markdown(&samples);
+    assert!(text.lines().all(|line| line.matches('|').count() == 6), "{text}");
+    let row = |what: &str| {
+        text.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
+    };
+    assert!(row("TCP, 100 connections: replies a second").contains("| 78,400 |"), "{text}");
+    assert!(row("TCP, 100 connections: replies a second").ends_with("| 99 in vain |"));
+    assert!(row("longest wait beside 1,000 slow clients").ends_with("| no reply |"));
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! | [`runner`], [`server`], [`peers`], [`load`], [`scenarios`] | running it |
 //! | [`child`], [`cores`], [`folder`], [`machine`] | processes, pinning, files, and where all this happens |
 //! | [`runs`], [`samples`], [`statistics`] | what came of it |
-//! | [`table`], [`page`], [`words`] | how it is told |
+//! | [`table`], [`short`], [`page`], [`words`], [`wins`] | how it is told |
 
 #![forbid(unsafe_code)]
 
@@ -31,6 +31,7 @@ mod scenarios;
 #[path = "../drivers/serve.rs"]
 mod serve;
 mod server;
+mod short;
 mod statistics;
 mod table;
 mod units;
@@ -55,7 +56,8 @@ Compares the event loop with threads, a pool, one client at a time, and other se
 
 cargo bench                   everything, some minutes
 cargo bench -- --quick        the same in little, within about a minute
-cargo bench -- --only TEXT    only runs whose description contains TEXT, such as 'http loop'; the page goes to part/
+cargo bench -- --only TEXT    only runs whose description contains TEXT, such as 'http loop'; may be
+                              repeated. The page goes to part/
 cargo bench -- --list         what would be run
 
 cargo bench -- serve threads|pool|one [OPTION]...
@@ -66,7 +68,7 @@ cargo bench -- serve threads|pool|one [OPTION]...
 struct Options {
     quick: bool,
     list: bool,
-    only: Option<String>,
+    only: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -87,7 +89,7 @@ fn main() -> ExitCode {
             (Some("--quick"), _) => options.quick = true,
             (Some("--list"), _) => options.list = true,
             (Some("--only"), Some(text)) => {
-                options.only = Some(text.to_string_lossy().into_owned());
+                options.only.push(text.to_string_lossy().into_owned());
                 arguments.next();
             }
             (Some("--help" | "-h"), _) => {
@@ -111,7 +113,7 @@ fn main() -> ExitCode {
 
 fn compare(options: &Options) -> Result<(), String> {
     let mut results = results_folder();
-    if options.only.is_some() {
+    if !options.only.is_empty() {
         // The page of everything is worth more than that of a part.
         results.push("part");
     }
@@ -124,8 +126,8 @@ fn compare(options: &Options) -> Result<(), String> {
     };
     let peers = peers::installed();
     let mut plan = Plan::new(options.quick, &peers, &means);
-    if let Some(only) = &options.only {
-        plan.runs.retain(|run| run.to_string().contains(only.as_str()));
+    if !options.only.is_empty() {
+        plan.runs.retain(|run| options.only.iter().any(|only| run.to_string().contains(only.as_str())));
     }
     if plan.runs.is_empty() {
         return Err("nothing is to be run: --list says what there is".to_owned());
@@ -172,6 +174,7 @@ fn compare(options: &Options) -> Result<(), String> {
         "samples": samples.to_json(),
     });
     write(&results.join("samples.json"), &format!("{raw:#}\n"))?;
+    write(&results.join("short.md"), &short::markdown(&samples))?;
     let path = results.join("index.html");
     write(&path, &page)?;
     println!("\n{}", path.display());
