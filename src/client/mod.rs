@@ -5,7 +5,8 @@
 //! manners (messages, a prompt, a pipe), [`udp`] and [`http`] the other two. Every failure is a
 //! [`Trouble`](trouble::Trouble): what happened, and what to try. Blocking sockets and at most two
 //! threads: a client has nobody to keep waiting. Only [`mod@bench`], which measures a server by thousands of
-//! connections, has a readiness loop of its own.
+//! connections, has a readiness loop of its own. [`wire`] captures and explains packets, and [`lab`] runs
+//! experiments with them.
 
 pub mod bench;
 pub mod http;

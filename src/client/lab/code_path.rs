@@ -238,7 +238,7 @@ mod tests {
         for function in paths.iter().flat_map(|path| path.functions) {
             assert!(exists(function, &sources), "{function} is not in the source");
         }
-        for missing in ["Connection::nowhere", "Nobody::drive", "uppercase::lowercase"] {
+        for missing in ["Connection::nowhere", "Nobody::drive", "uppercase::titlecase"] {
             assert!(!exists(missing, &sources), "{missing}");
         }
     }
