@@ -1,22 +1,20 @@
-//! What a listing shows, and as what: names of any bytes, what is left out, how it is asked for, and how it
-//! lives with the other rules of a site.
+//! What a listing shows, and as what: names of any bytes, what is left out, and paths of any depth.
 
 #[path = "support/listings.rs"]
 mod listings;
 mod support;
 
-use listings::{asking, json, listing, page, rows_of_json, rows_of_page};
+use listings::{json, listing, page, rows_of_page};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{BufReader, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, UNIX_EPOCH};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use support::*;
 
 fn start(folder: &Folder) -> Shoutd {
@@ -218,139 +216,6 @@ fn sizes_and_times_are_those_of_the_files() {
 }
 
 #[test]
-fn a_listing_is_asked_for_like_any_file() {
-    let folder = Folder::new();
-    folder.write("d/a.txt", "hello");
-    folder.write("404.html", "<p>lost");
-    let server = start(&folder);
-    for (accept, is_json) in [
-        ("application/json", true),
-        ("text/html;q=0.9, application/json", true),
-        ("application/json, */*;q=0.1", true),
-        ("text/html, application/json", false),
-        ("text/html,application/xhtml+xml,*/*;q=0.8", false),
-        ("*/*", false),
-        ("", false),
-        ("application/json;q=0", false),
-    ] {
-        let (head, text) = listing(server.http(), "/d/", accept);
-        assert_eq!(text.starts_with('['), is_json, "{accept}");
-        let kind = if is_json { "application/json" } else { "text/html; charset=utf-8" };
-        assert_eq!(head.field("content-type"), Some(kind));
-        for (name, value) in [("vary", Some("Accept")), ("cache-control", Some("no-cache")), ("etag", None)] {
-            assert_eq!(head.field(name), value, "{name}");
-        }
-        assert_eq!(head.field("content-length"), None);
-        // HEAD is the same but for the body, and its connection goes on.
-        let mut stream = connect(server.http());
-        let request = asking("/d/", accept).replace("GET", "HEAD");
-        stream.write_all(request.repeat(2).as_bytes()).unwrap();
-        for _ in 0..2 {
-            let answer = read_response(&mut stream, true);
-            let stripped = |head: &Response| undated(head.head.clone().into_bytes());
-            assert_eq!(stripped(&answer), stripped(&head));
-        }
-    }
-    // HTTP/1.0 knows no chunks: the close is the end, even where it asks to keep the connection.
-    let reply = conversation(
-        server.http(),
-        "GET /d/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /d/ HTTP/1.0\r\n\r\n",
-    );
-    let text = String::from_utf8(reply).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("\r\nConnection: close") && !head.contains("Transfer-Encoding"), "{head}");
-    assert_eq!(rows_of_page(body).len(), 1);
-    // Ranges and conditions are for files.
-    let ranged = "GET /d/ HTTP/1.1\r\nHost: a\r\nRange: bytes=0-3\r\nIf-None-Match: *\r\nAccept: */*\r\n\r\n";
-    let mut stream = connect(server.http());
-    stream.write_all(ranged.as_bytes()).unwrap();
-    assert_eq!(read_response(&mut stream, true).status, 200);
-    assert_eq!(rows_of_page(&String::from_utf8(read_chunked(&mut stream)).unwrap()).len(), 1);
-    assert_eq!(
-        exchange(server.http(), "POST /d/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").status,
-        405
-    );
-}
-
-#[test]
-fn listings_and_files_can_be_pipelined() {
-    let folder = Folder::new();
-    for n in 0..2000 {
-        folder.write(&format!("d/{n:04}"), "hello");
-    }
-    folder.write("large.bin", noise(3, 200_000));
-    let server = start(&folder);
-    let mut stream = BufReader::new(connect(server.http()));
-    let get = "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n";
-    let requests = [asking("/d/", "*/*"), asking("/d/", "application/json"), get.to_owned()].concat();
-    stream.get_mut().write_all(requests.repeat(3).as_bytes()).unwrap();
-    for _ in 0..3 {
-        assert_eq!(read_response(&mut stream, true).status, 200);
-        let text = String::from_utf8(read_chunked(&mut stream)).unwrap();
-        assert_eq!(rows_of_page(&text).len(), 2000);
-        assert_eq!(read_response(&mut stream, true).field("content-type"), Some("application/json"));
-        let text = String::from_utf8(read_chunked(&mut stream)).unwrap();
-        assert_eq!(rows_of_json(&text).len(), 2000);
-        assert!(read_response(&mut stream, false).body == noise(3, 200_000));
-    }
-}
-
-#[test]
-fn index_files_and_rules_go_before_a_listing_or_behind_it() {
-    let folder = Folder::new();
-    for name in ["with/index.html", "without/a", "without/sub/b", "forced/c", "upper/d"] {
-        folder.write(name, "hello");
-    }
-    folder.write("app.html", "the application");
-    folder.write("_redirects", "/forced/* /app.html 200!\n/without/old /app.html 302\n/* /app.html 200\n");
-    folder.write("_headers", "/without/*\n  X-Mine: yes\n  Cache-Control: max-age=5\n");
-    let server = start(&folder);
-    assert_eq!(get(server.http(), "/with/").body, b"hello");
-    for path in ["/forced/", "/none/", "/without/none", "/without/none/"] {
-        assert_eq!(get(server.http(), path).body, b"the application", "{path}");
-    }
-    let (head, text) = listing(server.http(), "/without/", "*/*");
-    assert_eq!(rows_of_page(&text).len(), 2);
-    assert_eq!((head.field("x-mine"), head.field("cache-control")), (Some("yes"), Some("max-age=5")));
-    assert_eq!(get(server.http(), "/without").field("location"), Some("/without/"));
-    assert_eq!(get(server.http(), "/without/sub?x").field("location"), Some("/without/sub/?x"));
-    assert_eq!(page(server.http(), "/upper/").len(), 1);
-
-    let quiet = Shoutd::start(&["--http", "0", "--root", folder.as_str()]);
-    assert_eq!(get(quiet.http(), "/without/").body, b"the application");
-    fs::remove_file(folder.path().join("_redirects")).unwrap();
-    eventually(|| get(quiet.http(), "/without/").status == 404, || "it is listed without --autoindex".into());
-    assert_eq!(get(quiet.http(), "/without").status, 301);
-}
-
-#[test]
-fn a_directory_that_may_not_be_read_is_forbidden_and_one_that_may_not_be_entered_is_too() {
-    // Root may read everything, so the server runs as nobody, from a copy that nobody can execute.
-    let (bin, folder) = (Folder::new(), Folder::new());
-    let program = bin.path().join("shoutd");
-    fs::copy(env!("CARGO_BIN_EXE_shoutd"), &program).unwrap();
-    for (name, mode) in [("open", 0o755), ("unread", 0o311), ("unentered", 0o744), ("closed", 0o700)] {
-        folder.write(&format!("{name}/a"), "hello");
-        fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(mode)).unwrap();
-    }
-    let mut start = Command::new(program);
-    start.args(["--http", "0", "--autoindex", "--root", folder.as_str()]).env_clear();
-    start.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    if File::open("/proc/1/environ").is_err() {
-        return skip("only root can run it as somebody else");
-    }
-    start.uid(65_534).gid(65_534);
-    let server = Shoutd::spawn(start);
-    assert_eq!(page(server.http(), "/open/").len(), 1);
-    for path in ["/unread/", "/unentered/", "/closed/"] {
-        let answer = get(server.http(), path);
-        assert_eq!((answer.status, answer.body.as_slice()), (403, &b"403 Forbidden\n"[..]), "{path}");
-    }
-    assert_eq!(get(server.http(), "/unread/a").body, b"hello");
-    assert_eq!(page(server.http(), "/").len(), 4);
-}
-
-#[test]
 fn deep_and_long_paths_are_listed_with_links_that_lead_up() {
     let folder = Folder::new();
     for depth in [2, 30, 32, 33, 60] {
@@ -388,5 +253,29 @@ fn the_longest_path_of_the_most_expensive_characters_is_listed() {
         assert_eq!(json(server.http(), &path).len(), 1);
         let removed = Command::new("rm").arg("-rf").arg(folder.path().join(&segment)).status();
         assert!(removed.unwrap().success());
+    }
+}
+
+#[test]
+fn a_link_to_a_pipe_is_looked_at_without_opening_the_pipe() {
+    let folder = Folder::new();
+    let pipe = folder.path().join(".pipe");
+    match Command::new("mkfifo").arg(&pipe).status() {
+        Ok(status) => assert!(status.success()),
+        Err(error) => return skip(&format!("mkfifo: {error}")),
+    }
+    symlink(".pipe", folder.path().join("link")).unwrap();
+    let server = start(&folder);
+    // Opening it to write waits for a reader (fifo(7)), which a listing must not pretend to be.
+    let mut writer = Killed(Command::new("sh").arg("-c").arg("echo > \"$0\"").arg(&pipe).spawn().unwrap());
+    let state = || fs::read_to_string(format!("/proc/{}/wchan", writer.0.id())).unwrap_or_default();
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while !state().contains("wait_for_partner") && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5)); // where the kernel doesn't tell, two seconds must do
+    }
+    for _ in 0..5 {
+        assert_eq!(page(server.http(), "/"), []);
+        thread::sleep(Duration::from_millis(50)); // for the writer to go on, if it can
+        assert!(writer.0.try_wait().unwrap().is_none(), "the pipe was opened");
     }
 }

@@ -11,6 +11,8 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 use support::*;
 
 const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -95,7 +97,7 @@ fn a_body_streams_through_in_capitals_and_a_half_close_is_answered() {
     write!(stream, "POST /upper HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
     let mut writer = stream.try_clone().unwrap();
     let sent = body.clone();
-    let sender = std::thread::spawn(move || {
+    let sender = thread::spawn(move || {
         writer.write_all(&sent).unwrap();
         writer.write_all(GET.as_bytes()).unwrap();
         writer.shutdown(Shutdown::Write).unwrap();
@@ -303,5 +305,26 @@ fn many_clients_at_once_are_all_answered() {
             (0..5).for_each(|_| assert_eq!(read_response(&mut stream, false).body, b"hello"));
         }
     }
+    drop(server);
+}
+
+#[test]
+fn a_slow_reader_is_served_for_as_long_as_it_reads() {
+    let (folder, path, argument) = place();
+    let server = start(&folder, &["--http", &argument]);
+    let mut stream = dial(&path);
+    let start = Instant::now();
+    stream.write_all(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let length: usize = read_response(&mut stream, true).field("content-length").unwrap().parse().unwrap();
+    let mut content = Vec::new();
+    // Longer than a reply may make no progress. So slowly that the kernel never calls the socket writable.
+    while start.elapsed() < Duration::from_secs(36) {
+        content.extend(read_exactly(&mut stream, 200));
+        thread::sleep(Duration::from_millis(100)); // a slow reader
+    }
+    let left = length - content.len();
+    Read::by_ref(&mut stream).take(left as u64).read_to_end(&mut content).unwrap();
+    assert!(content.len() == length, "cut off after {} of {length} bytes", content.len());
+    assert!(content == noise(1, length));
     drop(server);
 }
