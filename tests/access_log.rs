@@ -311,3 +311,18 @@ fn clients_are_logged_by_address_and_mapped_ones_as_ipv4() {
     let clients: Vec<String> = wait_for(&path, 2).into_iter().map(|line| line.client).collect();
     assert_eq!(clients, ["127.0.0.1", "::1"]);
 }
+
+#[test]
+fn of_a_head_that_is_too_long_no_more_is_logged_than_a_head_may_have() {
+    let folder = Folder::new();
+    let (server, path) = start(&folder, &[]);
+    let long = "\u{e9}".repeat(30_000);
+    conversation(server.http(), format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    conversation(server.http(), format!("GET / HTTP/1.1\r\nHost: a\r\nReferer: {long}\r\n\r\n"));
+    let statuses: Vec<u16> = wait_for(&path, 2).into_iter().map(|line| line.status).collect();
+    assert_eq!(statuses, [414, 431]);
+    let most = 4 * shoutd::limits::HEAD + 200;
+    for line in std::fs::read_to_string(&path).unwrap().lines() {
+        assert!(line.len() <= most, "a line of {} bytes", line.len());
+    }
+}

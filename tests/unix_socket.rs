@@ -317,9 +317,11 @@ fn a_slow_reader_is_served_for_as_long_as_it_reads() {
     stream.write_all(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let length: usize = read_response(&mut stream, true).field("content-length").unwrap().parse().unwrap();
     let mut content = Vec::new();
-    // Longer than a reply may make no progress. So slowly that the kernel never calls the socket writable.
+    // Six kilobytes a second, and longer than a reply may make no progress: in all that time the kernel never
+    // calls the socket writable, which on a Unix socket it is when nearly all is read.
     while start.elapsed() < Duration::from_secs(36) {
-        content.extend(read_exactly(&mut stream, 200));
+        let due = (start.elapsed().as_secs_f64() * 6000.0) as usize;
+        content.extend(read_exactly(&mut stream, due - content.len()));
         thread::sleep(Duration::from_millis(100)); // a slow reader
     }
     let left = length - content.len();
