@@ -184,6 +184,26 @@ fn a_full_disk_stops_nobody_and_when_it_has_room_again_the_log_goes_on() {
 }
 
 #[test]
+fn a_log_that_cannot_be_opened_anew_goes_on_as_it_was() {
+    let folder = Folder::new();
+    let (there, away) = (folder.path().join("logs"), folder.path().join("away"));
+    fs::create_dir(&there).unwrap();
+    let server = Shoutd::start(&["--http", "0", "--access-log", there.join("log").to_str().unwrap()]);
+    request(server.http(), 0, 1);
+    fs::rename(&there, &away).unwrap();
+    server.signal("USR1");
+    server.wait_for_log("can't open the access log");
+    request(server.http(), 1, 1);
+    assert_eq!(number(&wait_for(&away.join("log"), 2)[1]), 1);
+    fs::create_dir(&there).unwrap();
+    server.signal("USR1");
+    server.wait_for_log("anew");
+    request(server.http(), 2, 1);
+    assert_eq!(number(&wait_for(&there.join("log"), 1)[0]), 2);
+    assert_eq!(wait_for(&away.join("log"), 2).len(), 2);
+}
+
+#[test]
 fn a_log_wakes_nobody_up_while_nothing_happens() {
     let folder = Folder::new();
     let path = folder.path().join("log");
