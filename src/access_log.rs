@@ -13,12 +13,12 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The most that is written at once to what isn't a regular file: a pipe that is ready has room for that
-/// much (PIPE_BUF of pipe(7)), so the write doesn't wait.
+/// much (PIPE_BUF of pipe(7)), so the write doesn't wait even where it can't be told not to.
 const PIECE: usize = 4096;
 
 /// Where to log.
@@ -113,9 +113,10 @@ impl AccessLog {
         let reopened = AccessLog::open(&self.destination);
         match reopened {
             Ok(mut new) => {
+                let same = is_same(&self.file, &new.file);
                 std::mem::swap(&mut self.file, &mut new.file);
                 (self.is_regular, self.complained) = (new.is_regular, None);
-                if std::mem::take(&mut self.torn) {
+                if !same && std::mem::take(&mut self.torn) {
                     // The beginning of this line is in the old file.
                     let rest = self.lines.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
                     self.lines.drain(..rest);
@@ -159,9 +160,27 @@ impl Drop for AccessLog {
     }
 }
 
+/// Whether both are the same file, pipe or device.
+fn is_same(a: &File, b: &File) -> bool {
+    let identity = |file: &File| file.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    identity(a).is_some() && identity(a) == identity(b)
+}
+
 fn open(destination: &Destination) -> io::Result<File> {
     match destination {
-        Destination::Stdout => io::stdout().as_fd().try_clone_to_owned().map(File::from),
+        Destination::Stdout => {
+            let file = io::stdout().as_fd().try_clone_to_owned().map(File::from)?;
+            if file.metadata()?.is_file() {
+                return Ok(file);
+            }
+            // A terminal that nobody reads says that it is ready, and then a write waits. Opened anew it doesn't,
+            // and whoever else has this descriptor notices nothing.
+            let anew = OpenOptions::new()
+                .append(true)
+                .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
+                .open("/proc/self/fd/1");
+            Ok(anew.unwrap_or(file))
+        }
         // Opening a named pipe without a reader would wait for one.
         Destination::File(path) => OpenOptions::new()
             .append(true)

@@ -241,6 +241,9 @@ fn bind_error(scheme: &str, place: &Place, why: io::Error) -> StartError {
         }
         (ErrorKind::PermissionDenied, None) => ": let this user write to its directory",
         (ErrorKind::NotFound, None) => ": create its directory",
+        (ErrorKind::InvalidInput, None) => {
+            ": a path of a Unix socket has at most 107 bytes, choose a shorter one"
+        }
         (ErrorKind::AddrNotAvailable, _) => ": choose an address of this machine",
         _ => "",
     };

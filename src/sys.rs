@@ -325,6 +325,15 @@ struct RawTcpInfo {
     data_segs_out: u32,
 }
 
+/// Bytes that were sent and that the peer has not taken yet (SIOCOUTQ of unix(7) and tcp(7)). Of a Unix socket
+/// whole buffers of up to 64 KiB count until they are read to their end.
+pub fn unsent(socket: BorrowedFd) -> io::Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the kernel writes one int.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, ptr::from_mut(&mut bytes)) };
+    if result == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Asks for the counts of a connection. Fails where the socket isn't TCP or the kernel is older than 4.6.
 pub fn tcp_info(socket: BorrowedFd) -> io::Result<TcpInfo> {
     const CLOSE_WAIT: u8 = 8;

@@ -78,7 +78,12 @@ impl Connection {
     pub fn is_due(&mut self, now: &Now) -> bool {
         let Some(deadline) = self.session.deadline() else { return false };
         if self.is_sending() {
-            let acknowledged = sys::tcp_info(self.stream.as_fd()).map_or(0, |info| info.bytes_acknowledged);
+            let socket = self.stream.as_fd();
+            // A Unix socket doesn't count what was taken, but what was not; nothing is added meanwhile.
+            let acknowledged = sys::tcp_info(socket)
+                .map(|info| info.bytes_acknowledged)
+                .or_else(|_| sys::unsent(socket).map(|unsent| u64::MAX - unsent))
+                .unwrap_or(0);
             let before = self.acknowledged.replace(acknowledged);
             if deadline <= now.instant && before.is_some_and(|before| before < acknowledged) {
                 self.session.taken(now);

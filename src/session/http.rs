@@ -50,7 +50,7 @@ pub struct Http {
     following: Following,
     state: State,
     deadline: Instant,
-    /// How far into `input` [`head::scan`] has looked.
+    /// How far into `input` [`scan`](crate::http::head::scan) has looked.
     scanned: usize,
     /// Bytes of a request body that are still to be thrown away.
     skip: u64,

@@ -114,7 +114,13 @@ impl Directory {
     /// is neither directory nor file.
     pub fn look_at(&self, path: &[u8]) -> Result<(bool, Stamp), Miss> {
         let name = path.strip_prefix(b"/").unwrap_or(path);
-        let file = self.open_file(name).map_err(|error| Miss::of(&error.into()))?;
+        let path = OFlags::PATH | OFlags::CLOEXEC;
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let file = match self.by_kernel {
+            true => rustix::fs::openat2(&self.root, name, path, Mode::empty(), beneath).map(File::from),
+            false => self.open_file(name),
+        };
+        let file = file.map_err(|error| Miss::of(&error.into()))?;
         let metadata = file.metadata().map_err(|error| Miss::of(&error))?;
         if metadata.is_dir() || metadata.is_file() {
             Ok((metadata.is_dir(), Stamp::of(&metadata)))

@@ -146,7 +146,9 @@ impl Http {
         if !self.input.filled().starts_with(b"HEAD ") {
             self.output.put(text.as_bytes());
         }
-        let asked = self.journal.is_some().then(|| Asked::of(self.input.filled()));
+        // Of what is too long no more than a head may have.
+        let head_of = |input: &[u8]| Asked::of(&input[..input.len().min(limits::HEAD)]);
+        let asked = self.journal.is_some().then(|| head_of(self.input.filled()));
         self.note(asked, status, before, head, now);
         self.last = true;
         self.input.clear();
