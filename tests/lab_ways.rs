@@ -134,6 +134,7 @@ fn the_story_of_the_loop_stands_between_the_packets() {
     let at = |part: &str| story.find(part).unwrap_or_else(|| panic!("no {part:?} in {story}"));
     // The packet of the question, then its being read, then the first reply.
     assert!(at("PSH ACK 20") < at("read 5"), "{story}");
+    assert!(at("read 5") < at("PSH ACK 5"), "{story}");
     assert!(at("needs Read") < at("read 5") && at("read 5") < at("wrote 5"), "{story}");
     assert_eq!(story.matches("wrote 5").count(), 4, "{story}");
 

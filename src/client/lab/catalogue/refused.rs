@@ -136,7 +136,7 @@ static UDP_NO_SERVER: Experiment = Experiment {
         let mut room = [0; 2048];
         socket.set_read_timeout(Some(Duration::from_secs(5))).map_err(failed("a socket's options"))?;
         let count = socket.recv(&mut room).unwrap_or(0);
-        stage.check("the second message is answered:", b"IS ANYONE THERE?", &room[..count]);
+        stage.check("the answer to the second message is", b"IS ANYONE THERE?", &room[..count]);
         Ok(())
     },
     judge: None,

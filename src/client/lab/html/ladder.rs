@@ -196,11 +196,16 @@ fn one(arrow: &Arrow, y: f64, slope: f64, labelled: bool) -> String {
 
 /// What a packet is, as far as there is room. On a narrow screen the picture ends before them.
 fn words(text: &str, x: f64, y: f64, columns: usize) -> String {
-    let short: String = if text.chars().count() > columns {
-        text.chars().take(columns - 1).chain(['…']).collect()
-    } else {
-        text.to_owned()
+    // Capitals are wider than the rest.
+    let mut used = 0.0;
+    let fits = |char: &char| {
+        used += if char.is_uppercase() { 1.6 } else { 1.0 };
+        used < columns as f64
     };
+    let mut short: String = text.chars().take_while(fits).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
     format!("<text class=\"words\" x=\"{x}\" y=\"{y:.1}\">{}</text>\n", escape(&short))
 }
 
