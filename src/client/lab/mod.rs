@@ -118,7 +118,7 @@ fn run_all(
         let text = if options.json {
             format!("{}\n", report::json::of(&outcome, options.trace))
         } else if options.markdown {
-            report::markdown::of(&outcome, options.trace)
+            report::markdown::of(&outcome, options.trace, options.all)
         } else if many {
             report::terminal::line(&outcome)
         } else {

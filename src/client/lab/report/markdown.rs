@@ -5,15 +5,15 @@ use crate::client::lab::outcome::Outcome;
 use crate::client::lab::transfer;
 use crate::client::wire::markdown::{self, escaped};
 
-/// The whole report.
-pub fn of(outcome: &Outcome, with_story: bool) -> String {
+/// The whole report; with the server's story if that is wanted, and with all packets of long conversations.
+pub fn of(outcome: &Outcome, with_story: bool, all: bool) -> String {
     let experiment = outcome.experiment;
     let mut text = format!("# {}\n\n{}.\n\n", experiment.name, escaped(&capital(experiment.line)));
     text += &format!("- server: `{}`\n- client: {}\n\n", experiment.server(), escaped(experiment.client));
     text += &format!("## What will happen, and why\n\n{}\n\n", escaped(experiment.because));
     if outcome.captured.is_some() && outcome.figures.is_empty() {
         text += "## The packets\n\n";
-        text += &markdown::render(outcome.packets(), &outcome.conversations, &outcome.words, false);
+        text += &markdown::render(outcome.packets(), &outcome.conversations, &outcome.words, all);
     }
     if !outcome.figures.is_empty() {
         text += &format!("## The files\n\n```text\n{}```\n\n", transfer::table(&outcome.figures));
