@@ -140,9 +140,9 @@ impl Samples {
         statistics::ratio(&self.rounds(a, metric), &self.rounds(b, metric))
     }
 
-    /// The most connections that got no reply in any round; 0 if each had some.
+    /// Connections that got no reply in every round: the fewest of any. In one round alone it was the machine.
     pub fn starved(&self, run: &Run) -> u32 {
-        self.of(run).filter_map(|sample| Some(sample.outcome.as_ref().ok()?.starved)).max().unwrap_or(0)
+        self.of(run).filter_map(|sample| Some(sample.outcome.as_ref().ok()?.starved)).min().unwrap_or(0)
     }
 
     /// Why a run has no figures in any round, if it has none.

@@ -23,15 +23,37 @@ pub fn markdown(samples: &Samples) -> String {
             Metric::Throughput,
             units::rate,
         );
-        row(&mut text, samples, (service, load), "CPU for each", Metric::Cpu, units::time);
-        row(&mut text, samples, (service, load), "switches for each", Metric::Switches, units::number);
-        row(&mut text, samples, (service, load), "memory", Metric::Resident, units::memory);
+        row(
+            &mut text,
+            samples,
+            (service, load),
+            &format!("{}, CPU for each", service.title()),
+            Metric::Cpu,
+            units::time,
+        );
+        row(
+            &mut text,
+            samples,
+            (service, load),
+            &format!("{}, switches for each", service.title()),
+            Metric::Switches,
+            units::number,
+        );
+        row(
+            &mut text,
+            samples,
+            (service, load),
+            &format!("{}, memory", service.title()),
+            Metric::Resident,
+            units::memory,
+        );
     }
     let mut kinds: Vec<Beside> = samples.runs().iter().filter_map(|run| run.load.beside()).collect();
     kinds.sort_unstable();
     kinds.dedup();
     for load in kinds.into_iter().map(Load::Waiting) {
-        let what = format!("HTTP, longest wait beside {}", words::load(load));
+        let beside = if load == Load::Waiting(Beside::Nothing) { "with" } else { "beside" };
+        let what = format!("HTTP, longest wait {beside} {}", words::load(load));
         row(&mut text, samples, (Service::Http, load), &what, Metric::Worst, units::time);
     }
     text
@@ -48,9 +70,10 @@ fn row(
     let cell = |server: &&str| {
         let run = Run { service, cores: Cores::One, load, server: (*server).to_owned() };
         match samples.spread(&run, metric) {
-            // Whoever has no turn has no figure either, so those of the others would mislead.
-            Some(_) if samples.starved(&run) > 0 => {
-                format!("{} in vain", units::count(samples.starved(&run).into()))
+            // Without these the figures of the others would mislead.
+            Some(spread) if metric == Metric::Throughput && samples.starved(&run) > 0 => {
+                let starved = units::count(samples.starved(&run).into());
+                format!("{} ({starved} waited in vain)", write(spread.median))
             }
             Some(spread) => write(spread.median),
             None if samples.failure(&run).is_some() => "no reply".to_owned(),
