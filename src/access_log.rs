@@ -153,9 +153,11 @@ impl AccessLog {
 /// At the end nothing is left in memory, unless it can't be written.
 impl Drop for AccessLog {
     fn drop(&mut self) {
-        if let Err(error) = self.write_some(limits::LOG_FAREWELL) {
-            let lost = self.lost + count(&self.lines);
-            error!("{lost} lines of the access log {} are lost: {error}", self.destination);
+        let written = self.write_some(limits::LOG_FAREWELL);
+        let lost = self.lost + count(&self.lines);
+        if lost > 0 {
+            let why = written.err().map_or_else(String::new, |error| format!(": {error}"));
+            error!("{lost} lines of the access log {} are lost{why}", self.destination);
         }
     }
 }

@@ -14,8 +14,17 @@ fn main() -> ExitCode {
     let options = Options::parse();
     start_log(options.log.as_deref());
     let config = options.config;
-    if config.root.is_some() && config.http.is_empty() {
-        warn!("--root is not used: no HTTP listener is named (--http ADDR)");
+    let without_http = config.http.is_empty();
+    for (option, unused) in [
+        ("--root", config.root.is_some() && without_http),
+        ("--access-log", config.access_log.is_some() && without_http),
+    ] {
+        if unused {
+            warn!("{option} is not used: no HTTP listener is named (--http ADDR)");
+        }
+    }
+    if config.autoindex && config.root.is_none() {
+        warn!("--autoindex is not used: the built-in site has an index (--root DIR)");
     }
     let server = match Server::bind(&config) {
         Ok(server) => server,
@@ -39,16 +48,15 @@ fn main() -> ExitCode {
 }
 
 /// SIGTERM and SIGINT each write a byte to the server's bell: the first asks it to stop, the second ends
-/// it at once. With an access log SIGHUP and SIGUSR1 ask for a new file; without, they do what they
-/// always do (signal(7)), so that a server started at a terminal ends with it.
+/// it at once. SIGUSR1 asks for a new file of the access log, and with one so does SIGHUP; without, that does
+/// what it always does (signal(7)), so that a server started at a terminal ends with it.
 fn listen_to_signals(server: &Server, logs: bool) -> io::Result<()> {
     for signal in [SIGTERM, SIGINT] {
         pipe::register(signal, server.stopper()?)?;
     }
-    for signal in [SIGHUP, SIGUSR1] {
-        if logs {
-            pipe::register(signal, server.reopener()?)?;
-        }
+    pipe::register(SIGUSR1, server.reopener()?)?;
+    if logs {
+        pipe::register(SIGHUP, server.reopener()?)?;
     }
     Ok(())
 }

@@ -235,7 +235,9 @@ fn bind_error(scheme: &str, place: &Place, why: io::Error) -> StartError {
     let port = place.ip().map(|address| address.port());
     let advice = match (why.kind(), port) {
         (ErrorKind::AddrInUse, Some(_)) => ": stop what listens there, or choose another port",
-        (ErrorKind::AddrInUse, None) => ": stop what listens there, or choose another path",
+        (ErrorKind::AddrInUse, None) => {
+            ": something is there that is no socket left behind; choose another path"
+        }
         (ErrorKind::PermissionDenied, Some(..1024)) => {
             ": ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port"
         }

@@ -174,3 +174,56 @@ fn malformed_chunks_never_reach_a_second_request() {
         assert!(all.starts_with("HTTP/1.1 400 ") || !all.ends_with("0\r\n\r\n"), "{body:?}: {all}");
     }
 }
+
+#[test]
+fn no_rewrite_leads_to_what_is_not_served() {
+    let folder = Folder::new();
+    folder.write("index.html", "the start");
+    folder.write(".hidden", "a secret");
+    folder.write("_headers", "/*\n  X-A: b\n");
+    folder.write("_redirects", "/raw/* /:splat 200\n/h /.hidden 200\n/gone /_headers 410\n");
+    let server = start(&folder);
+    for path in ["/raw/_redirects", "/raw/_headers", "/raw/.hidden", "/h"] {
+        assert_eq!(get(server.http(), path).status, 404, "{path}");
+    }
+    let gone = get(server.http(), "/gone");
+    assert_eq!((gone.status, gone.body.as_slice()), (410, &b"410 Gone\n"[..]));
+    assert_eq!(get(server.http(), "/raw/index.html").body, b"the start");
+}
+
+#[test]
+fn a_rule_adds_to_vary_and_keeps_cookies_apart() {
+    let folder = Folder::new();
+    folder.write("a.txt", "plain");
+    folder.write("a.txt.gz", "packed");
+    folder.write("_headers", "/*\n  Vary: X-Y\n  Set-Cookie: a=1\n  Set-Cookie: b=2\n");
+    let server = start(&folder);
+    let request = "GET /a.txt HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+    let reply = String::from_utf8(conversation(server.http(), request)).unwrap();
+    for line in
+        ["Content-Encoding: gzip", "Vary: X-Y", "Vary: Accept-Encoding", "Set-Cookie: a=1", "Set-Cookie: b=2"]
+    {
+        assert!(reply.contains(&format!("\r\n{line}\r\n")), "{line} is missing: {reply}");
+    }
+}
+
+#[test]
+fn the_uppercase_service_has_one_path_however_it_is_written() {
+    let folder = Folder::new();
+    folder.write("_redirects", "/elsewhere /x\n");
+    let server = start(&folder);
+    let post = |target: &str| {
+        let request = format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+        exchange(server.http(), request)
+    };
+    for target in ["/upper", "/upper?x", "http://a/upper", "/%75pper", "/u%70per", "//upper"] {
+        assert_eq!(post(target).body, b"ABC", "{target}");
+    }
+    for target in ["/upper/", "/upperx", "/Upper", "/a/upper"] {
+        assert_eq!(post(target).status, 405, "{target}");
+    }
+    let other = Folder::new();
+    other.write("_redirects", "/upper /x 302!\n");
+    let server = start(&other);
+    assert_eq!(get(server.http(), "/upper").field("Location"), Some("/x"));
+}

@@ -101,7 +101,7 @@ impl<'a> Conditions<'a> {
 
 impl<'a> Lines<'a> {
     fn push(&mut self, value: &'a [u8]) {
-        // A line too many makes the list a different one: count it, so that it matches nothing by chance.
+        // What stands on further lines matches nothing, which at worst sends the file once more, or not.
         if let Some(line) = self.lines.get_mut(self.count) {
             *line = value;
         }

@@ -21,7 +21,7 @@ pub trait Content {
     /// is a reply too.
     fn find(&mut self, target: &Target, accepts: &Accepts, now: &Now) -> Reply<'_>;
 
-    /// Whether there is a file or directory of that path.
+    /// Whether there is a file or directory of that path, or a rule that goes before them.
     fn has(&mut self, target: &Target, now: &Now) -> bool;
 
     /// The reply for a path that is not to be looked for, such as a hidden file: 404.

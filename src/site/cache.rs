@@ -111,7 +111,9 @@ impl Entry {
         if let Some(coding) = form.coding {
             fields.extend_from_slice(format!("Content-Encoding: {}\r\n", coding.name()).as_bytes());
         }
-        if (form.coding.is_some() || !form.codings.is_empty()) && ruled("Vary").is_none() {
+        let says_so = |name: &str| name.eq_ignore_ascii_case("Accept-Encoding") || name == "*";
+        let varies = ruled("Vary").is_some_and(|(_, names)| names.split(',').map(str::trim).any(says_so));
+        if (form.coding.is_some() || !form.codings.is_empty()) && !varies {
             fields.extend_from_slice(b"Vary: Accept-Encoding\r\n");
         }
         let seconds = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

@@ -44,7 +44,7 @@ pub struct Opened {
 }
 
 /// What tells one version of a file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
     /// Its length in bytes.
     pub size: u64,
@@ -52,7 +52,8 @@ pub struct Stamp {
     pub modified: (i64, i64),
     /// When anything of it was changed.
     pub changed: (i64, i64),
-    inode: (u64, u64),
+    /// Device and inode.
+    pub inode: (u64, u64),
 }
 
 /// Why there is no file to be served.

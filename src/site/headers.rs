@@ -65,7 +65,7 @@ impl Headers {
         Ok(())
     }
 
-    /// The fields for a path, each name once.
+    /// The fields for a path, each name once but for `Set-Cookie`, which is no list (RFC 9110 section 5.3).
     pub fn for_path(&self, path: &[u8]) -> Vec<(String, String)> {
         let mut all: Vec<(String, String)> = Vec::new();
         for (pattern, fields) in &self.rules {
@@ -73,8 +73,10 @@ impl Headers {
             for (name, value) in fields {
                 let value = captures.fill(value);
                 match all.iter_mut().find(|(other, _)| other.eq_ignore_ascii_case(name)) {
-                    Some((_, list)) => *list = format!("{list}, {value}"),
-                    None => all.push((name.clone(), value)),
+                    Some((_, list)) if !name.eq_ignore_ascii_case("Set-Cookie") => {
+                        *list = format!("{list}, {value}")
+                    }
+                    _ => all.push((name.clone(), value)),
                 }
             }
         }
@@ -101,6 +103,12 @@ mod tests {
             ["X-Frame-Options: DENY", "X-List: a, b", "Cache-Control: max-age=60"]
         );
         assert_eq!(for_path("/p/me/a b")[2], "Link: </a/me/a%20b>; rel=x");
+    }
+
+    #[test]
+    fn cookies_stay_apart() {
+        let headers = Headers::parse("/*\n  Set-Cookie: a=1\n  set-cookie: b=2\n").unwrap();
+        assert_eq!(headers.for_path(b"/").len(), 2);
     }
 
     #[test]

@@ -182,9 +182,11 @@ impl Site {
             Ruling::Redirect(status, location) => self.redirect(status, &location),
             Ruling::Rewrite(status, to) => {
                 // What a rule is rewritten to isn't rewritten again: rules can't go round in a circle.
-                let path = Target::parse(&to).map(|target| target.path.into_owned()).unwrap_or_default();
+                // And what isn't served under its own name isn't served under another.
+                let path = Target::parse(&to).map(|target| target.path.into_owned()).ok();
+                let path = path.filter(|path| !rulebook::FILES.contains(&&**path)).unwrap_or_default();
                 match self.look_up(&path, now) {
-                    Ok(place) => self.best(place, &path, status, accept_encoding, now),
+                    Ok(place) if !path.is_empty() => self.best(place, &path, status, accept_encoding, now),
                     _ if status.code >= 400 => self.made(status, ""),
                     _ => self.missing(now),
                 }
@@ -263,7 +265,8 @@ impl Content for Site {
     }
 
     fn has(&mut self, target: &Target, now: &Now) -> bool {
-        matches!(self.look_up(&target.path, now), Ok(_) | Err(Miss::Directory))
+        self.rules.redirects.find(target, true).is_some()
+            || matches!(self.look_up(&target.path, now), Ok(_) | Err(Miss::Directory))
     }
 
     fn missing(&mut self, now: &Now) -> Reply<'_> {

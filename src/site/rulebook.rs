@@ -24,12 +24,20 @@ pub struct Rulebook {
     /// The versions that were looked at last; `None` where there is no such file.
     seen: [Option<Stamp>; 2],
     checked: Instant,
+    /// What the log was last told of a change that can't be taken: once is enough.
+    complaint: String,
 }
 
 impl Rulebook {
     /// Rules that come from no file and never change.
     pub fn fixed(redirects: Redirects, now: &Now) -> Rulebook {
-        Rulebook { redirects, headers: Headers::default(), seen: [None; 2], checked: now.instant }
+        Rulebook {
+            redirects,
+            headers: Headers::default(),
+            seen: [None; 2],
+            checked: now.instant,
+            complaint: String::new(),
+        }
     }
 
     /// The rules of a directory. Fails with the file and line of a mistake.
@@ -49,10 +57,15 @@ impl Rulebook {
             Ok(false) => false,
             Ok(true) => {
                 info!("the rules of the site have changed");
+                self.complaint.clear();
                 true
             }
             Err(error) => {
-                warn!("the rules of the site stay as they were: {error}");
+                let error = error.to_string();
+                if self.complaint != error {
+                    warn!("the rules of the site stay as they were: {error}");
+                    self.complaint = error;
+                }
                 false
             }
         }
@@ -86,12 +99,16 @@ fn open(directory: &Directory, path: &[u8]) -> io::Result<Option<Opened>> {
 /// The text of a rule file; a missing one is as good as an empty one.
 fn text(opened: Option<Opened>, path: &[u8]) -> io::Result<String> {
     let Some(opened) = opened else { return Ok(String::new()) };
-    let mut text = String::new();
-    opened.file.take(limits::RULES + 1).read_to_string(&mut text).map_err(|error| fail(path, &error))?;
-    if text.len() as u64 > limits::RULES {
+    let mut bytes = Vec::new();
+    opened.file.take(limits::RULES + 1).read_to_end(&mut bytes).map_err(|error| fail(path, &error))?;
+    if bytes.len() as u64 > limits::RULES {
         return Err(fail(path, &format_args!("longer than {} bytes", limits::RULES)));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        fail(path, &format_args!("line {line} is no UTF-8"))
+    })
 }
 
 fn fail(path: &[u8], why: &dyn fmt::Display) -> io::Error {

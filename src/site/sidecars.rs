@@ -34,13 +34,15 @@ pub fn key(path: &[u8], coding: Coding) -> Vec<u8> {
 
 fn find(directory: &Directory, plain: &Opened, coding: Coding) -> Option<Opened> {
     let path = [b"/", plain.name.as_slice(), coding.suffix().as_bytes()].concat();
-    directory.find(&path).ok().filter(|sidecar| !is_older(sidecar.stamp.modified, plain.stamp.modified))
+    directory.find(&path).ok().filter(|sidecar| is_current(&sidecar.stamp, &plain.stamp))
 }
 
-/// Whether a file's time is before another's. Some compressors (brotli) give their output the time of their
-/// input in whole seconds, and that one is taken for what it was.
-fn is_older((seconds, nanoseconds): (i64, i64), other: (i64, i64)) -> bool {
-    if nanoseconds == 0 { seconds < other.0 } else { (seconds, nanoseconds) < other }
+/// Whether a compressed form isn't older than its file. Some compressors (brotli) give it the time of the file
+/// in whole seconds; then it has to have been made, which nothing can set back, after the file was written.
+fn is_current(sidecar: &Stamp, plain: &Stamp) -> bool {
+    let (seconds, nanoseconds) = sidecar.modified;
+    let is_cut = nanoseconds == 0 && seconds == plain.modified.0;
+    sidecar.modified >= plain.modified || (is_cut && sidecar.changed >= plain.modified)
 }
 
 #[cfg(test)]
@@ -48,16 +50,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_seconds_are_compared_as_such() {
-        for (sidecar, plain, older) in [
-            ((5, 1), (5, 1), false),
-            ((5, 1), (5, 2), true),
-            ((5, 2), (5, 1), false),
-            ((5, 0), (5, 999_999_999), false),
-            ((4, 0), (5, 0), true),
-            ((4, 999_999_999), (5, 0), true),
+    fn a_time_in_whole_seconds_counts_if_the_form_was_made_later() {
+        let stamp = |modified, changed| Stamp { modified, changed, ..Stamp::default() };
+        for (modified, changed, plain, current) in [
+            ((5, 1), (9, 0), (5, 1), true),
+            ((5, 1), (9, 0), (5, 2), false),
+            ((5, 2), (5, 2), (5, 1), true),
+            ((5, 0), (5, 7), (5, 6), true),
+            ((5, 0), (5, 7), (5, 8), false),
+            ((4, 0), (9, 0), (5, 0), false),
+            ((4, 999_999_999), (9, 0), (5, 0), false),
         ] {
-            assert_eq!(is_older(sidecar, plain), older, "{sidecar:?} {plain:?}");
+            let sidecar = stamp(modified, changed);
+            assert_eq!(is_current(&sidecar, &stamp(plain, plain)), current, "{sidecar:?} {plain:?}");
         }
     }
 }

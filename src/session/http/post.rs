@@ -57,9 +57,17 @@ impl Http {
     }
 }
 
-/// Whether a target is the uppercase service: its path as it is written, and no file of that name.
+/// Whether a target is the uppercase service, and no file has that name.
 pub(super) fn is_upper(target: &str, now: &Now, site: &mut impl Content) -> bool {
-    target.starts_with(UPPER)
-        && target[UPPER.len()..].bytes().next().is_none_or(|byte| byte == b'?')
-        && Target::parse(target).is_ok_and(|target| !site.has(&target, now))
+    may_be_upper(target.as_bytes())
+        && Target::parse(target)
+            .is_ok_and(|target| *target.path == *UPPER.as_bytes() && !site.has(&target, now))
+}
+
+/// Whether it is worth reading: it begins so, or in a way (`//`, `%75`, `http:`) that may come to the same.
+fn may_be_upper(target: &[u8]) -> bool {
+    target.starts_with(UPPER.as_bytes())
+        || !target.starts_with(b"/")
+        || target.starts_with(b"//")
+        || target.iter().take(UPPER.len()).any(|&byte| byte == b'%')
 }
