@@ -1,4 +1,5 @@
-//! `shout lab` without privileges: as a user who has none, and where the system lets nobody see packets.
+//! `shout lab` without privileges: as a user who has none, as root with some of them taken away, and where
+//! the system lets nobody see packets.
 #![cfg(feature = "client")]
 
 mod support;
@@ -69,4 +70,36 @@ fn where_packets_can_not_be_seen_it_says_so_and_tells_what_the_kernel_counted() 
 
     let output = run(&["oneshot", "--pcap", "/dev/null"]);
     assert_eq!(output.status.code(), Some(1), "there is nothing to write");
+}
+
+#[test]
+fn without_the_privilege_to_raise_an_interface_it_is_not_stuck_in_a_network_that_has_none() {
+    let (_folder, shout) = copy();
+    if !rustix::process::getuid().is_root() {
+        return skip("only root has privileges to give up");
+    }
+    // What is left is enough to make a network namespace. A user namespace would give back all the rest, so
+    // they are forbidden the first time; and the last time root may not map itself into one.
+    let no_more = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let inside = ["unshare", "--user", "--map-root-user", "sh", "-c", no_more, "sh"];
+    for (before, given_up) in [
+        (&inside[..], "-net_admin,-net_raw"),
+        (&[], "-net_admin,-net_raw"),
+        (&[], "-net_admin,-net_raw,-setfcap"),
+    ] {
+        let arguments = [format!("--bounding-set={given_up}"), format!("--inh-caps={given_up}")];
+        let mut words = before.to_vec();
+        words.extend(["setpriv", &arguments[0], &arguments[1], &shout, "lab", "oneshot"]);
+        let output = Command::new(words[0]).args(&words[1..]).output().expect("setpriv and unshare");
+        let (said, errors) = (text(&output), errors(&output));
+        if errors.contains("unshare") || errors.contains("cannot create") {
+            skip(&errors);
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(0), "{given_up}: {said}{errors}");
+        assert!(said.contains("✓ the reply is: \"HELLO WORLD\""), "{given_up}: {said}");
+        let is_seen = said.contains("✓ oneshot: all 7 rows are as predicted");
+        let is_told = said.contains("segments sent (1 with data)") && errors.contains("can't capture");
+        assert!(is_seen != is_told && (before.is_empty() || is_told), "{given_up}: {said}{errors}");
+    }
 }

@@ -5,7 +5,8 @@
 //! interface: every port is free, and every packet is ours.
 
 use crate::client::trouble::{Trouble, plain};
-use nix::sched::{CloneFlags, unshare};
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns, unshare};
 use rustix::process::{getgid, getuid};
 use socket2::{Domain, Socket, Type};
 use std::fs::{self, File};
@@ -16,21 +17,54 @@ use std::io::{self, ErrorKind, Read};
 /// then (unshare(2)), and to nobody's surprise, as all threads are to be in the same network.
 ///
 /// Fails where the system forbids it, saying what does and how to allow it (an invalid argument: there are
-/// threads already). Nothing has changed then, unless the loopback interface can't be brought up.
+/// threads already). The network is then the old one, in which sockets work as they did before.
 pub fn enter() -> Result<(), Trouble> {
-    if unshare(CloneFlags::CLONE_NEWNET).is_err() {
-        let (user, group) = (getuid().as_raw(), getgid().as_raw());
-        if let Some(trouble) = forbidden() {
-            return Err(trouble);
-        }
-        unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
-            .map_err(|error| barred("a network namespace", &error.into()))?;
-        // We stay who we are, so that files belong to whom they belonged before.
-        map("setgroups", "deny")?;
-        map("uid_map", &format!("{user} {user} 1"))?;
-        map("gid_map", &format!("{group} {group} 1"))?;
+    if enter_with_our_privileges()? {
+        return Ok(());
     }
+    let (user, group) = (getuid().as_raw(), getgid().as_raw());
+    if let Some(trouble) = forbidden() {
+        return Err(trouble);
+    }
+    let refused = |error: Errno| barred("a network namespace", &error.into());
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(refused)?;
+    // We stay who we are, so that files belong to whom they belonged before.
+    map("setgroups", "deny")?;
+    map("uid_map", &format!("{user} {user} 1"))?;
+    map("gid_map", &format!("{group} {group} 1"))?;
+    // Only now, as there is no way back from here: a network of a user namespace that came to nothing
+    // would have no interface.
+    unshare(CloneFlags::CLONE_NEWNET).map_err(refused)?;
     raise_loopback().map_err(|error| barred("the loopback interface of a network namespace", &error))
+}
+
+/// Tries it with the privileges that we have, and returns whether they were enough. A container may leave us
+/// CAP_SYS_ADMIN, which makes the network, and not CAP_NET_ADMIN, which brings its interface up. Where that
+/// fails all the same, we return to the old one: without an interface no socket connects.
+fn enter_with_our_privileges() -> Result<bool, Trouble> {
+    if !has_net_admin() {
+        return Ok(false);
+    }
+    let Ok(old) = File::open("/proc/self/ns/net") else { return Ok(false) };
+    if unshare(CloneFlags::CLONE_NEWNET).is_err() {
+        return Ok(false);
+    }
+    if raise_loopback().is_ok() {
+        return Ok(true);
+    }
+    setns(old, CloneFlags::CLONE_NEWNET)
+        .map_err(|error| barred("the way out of a network namespace", &error.into()))?;
+    Ok(false)
+}
+
+/// Whether CAP_NET_ADMIN is effective (proc_pid_status(5), capabilities(7)). It is asked for before, because
+/// the way back takes a privilege over the old network, which root of a user namespace may not have.
+fn has_net_admin() -> bool {
+    const NET_ADMIN: u32 = 12; // linux/capability.h
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    effective.is_some_and(|bits| bits >> NET_ADMIN & 1 == 1)
 }
 
 /// Says in the new user namespace who its users are outside (user_namespaces(7)).
