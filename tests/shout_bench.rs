@@ -166,6 +166,29 @@ fn wrong_usage_is_told_and_nothing_is_sent() {
 }
 
 #[test]
+fn more_under_way_than_memory_should_hold_is_wrong_usage_that_says_how_much_may_be() {
+    for (line, words) in [
+        ("tcp 127.0.0.1:1 --pipeline 99999999999999", "from 1 to 65536"),
+        ("http 127.0.0.1:1 --pipeline 65537", "from 1 to 65536"),
+        ("udp 127.0.0.1:1 --window 65537", "from 1 to 65536"),
+        ("tcp 127.0.0.1:1 --connections 1000001", "from 1 to 1000000"),
+        ("udp 127.0.0.1:1 -c 99999999999999999999", "from 1 to 1000000"),
+        ("tcp 127.0.0.1:1 -c 257 --pipeline 65536", "at most 16777216 may be under way"),
+        ("udp 127.0.0.1:1 -c 257 --window 65536", "at most 16777216 may be under way"),
+        ("http 127.0.0.1:1 -c 1000000 --pipeline 17", "at most 16777216 may be under way"),
+    ] {
+        let words_of_line: Vec<&str> = ["bench"].into_iter().chain(line.split(' ')).collect();
+        let outcome = run(&words_of_line);
+        assert_eq!(outcome.status, Some(2), "{line}: {outcome:?}");
+        assert!(outcome.stderr.contains(words), "{line}: {outcome:?}");
+    }
+    // The most that is allowed works.
+    let server = Shoutd::start(&["--tcp", "0"]);
+    let result = measured("tcp", server.tcp(), "-c 1 --size 1 --pipeline 65536 --count 100000 --warmup 0");
+    assert_eq!(number(&result, "operations"), 100_000.0, "{result}");
+}
+
+#[test]
 fn where_nothing_works_it_says_why_and_fails() {
     let (_guard, refusing) = refusing();
     for connections in [1, 50] {

@@ -37,7 +37,7 @@ enum Target {
         #[command(flatten)]
         peer: Peer,
         /// Keep so many datagrams under way on each socket
-        #[arg(long, value_name = "N", default_value = "1", value_parser = positive)]
+        #[arg(long, value_name = "N", default_value = "1", value_parser = up_to::<DEEPEST>)]
         window: usize,
         #[command(flatten)]
         load: Load,
@@ -68,7 +68,7 @@ struct Peer {
 #[derive(Debug, Args)]
 struct Stream {
     /// Keep so many messages or requests under way on each connection
-    #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = positive)]
+    #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = up_to::<DEEPEST>)]
     pipeline: usize,
     /// Open a new connection for each message or request
     #[arg(long, conflicts_with = "pipeline")]
@@ -78,7 +78,7 @@ struct Stream {
 #[derive(Debug, Args)]
 struct Load {
     /// Connections, or UDP sockets
-    #[arg(long, short, value_name = "N", default_value = "64", value_parser = positive)]
+    #[arg(long, short, value_name = "N", default_value = "64", value_parser = up_to::<MOST>)]
     connections: usize,
     /// Bytes of a message or datagram (with HTTP the file decides)
     #[arg(long, short, value_name = "BYTES", default_value_t = 64)]
@@ -110,12 +110,22 @@ struct Load {
 /// Bytes of the longest TCP message. Nothing of that length is held in memory; it is a bound on nonsense.
 const LONGEST: usize = 1 << 30;
 
+/// Requests under way on one connection, or datagrams on one socket: more than any server works ahead.
+const DEEPEST: usize = 65_536;
+
+/// Connections or sockets: more than the ports of one address, and the descriptors of most machines.
+const MOST: usize = 1_000_000;
+
+/// Requests under way in all. Each is remembered with the time it was due, so this is some 200 MB.
+const UNDER_WAY: usize = 1 << 24;
+
 impl Bench {
     /// What is to be done. Fails where the host can't be found; ends the program with exit status 2 where
     /// the options contradict each other.
     pub fn plan(&self) -> Result<Plan, Trouble> {
         match &self.target {
             Target::Tcp { peer, stream, load } => {
+                load.check("--pipeline", stream.pipeline);
                 if !(1..=LONGEST).contains(&load.size) {
                     wrong_usage(&format!("--size {}: a TCP message has 1 to {LONGEST} bytes", load.size));
                 }
@@ -124,6 +134,7 @@ impl Bench {
                 Ok(Plan { depth: stream.pipeline, reconnect: stream.reconnect, ..plan })
             }
             Target::Udp { peer, window, load } => {
+                load.check("--window", *window);
                 let (target, addresses) = peer.find()?;
                 let most = if addresses.iter().all(SocketAddr::is_ipv6) { 65_527 } else { 65_507 };
                 if load.size > most {
@@ -133,6 +144,7 @@ impl Bench {
                 Ok(Plan { depth: *window, ..plan })
             }
             Target::Http { url, fields, stream, load } => {
+                load.check("--pipeline", stream.pipeline);
                 let host = Host::of(url)?;
                 let addresses = resolve::addresses(&host.name, host.port)?;
                 let plan = load.plan(Service::Http, url.to_string(), addresses, Duration::from_secs(5));
@@ -167,6 +179,16 @@ impl Peer {
 }
 
 impl Load {
+    /// Ends the program where so many connections with so many requests under way on each are too much.
+    fn check(&self, option: &str, depth: usize) {
+        if self.connections.saturating_mul(depth) > UNDER_WAY {
+            wrong_usage(&format!(
+                "--connections {} times {option} {depth}: at most {UNDER_WAY} may be under way in all",
+                self.connections
+            ));
+        }
+    }
+
     fn plan(&self, service: Service, target: String, addresses: Vec<SocketAddr>, timeout: Duration) -> Plan {
         Plan {
             service,
@@ -183,6 +205,13 @@ impl Load {
             timeout: self.timeout.unwrap_or(timeout),
             pid: self.pid,
         }
+    }
+}
+
+fn up_to<const MOST: usize>(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=MOST).contains(&number) => Ok(number),
+        _ => Err(format!("must be a number from 1 to {MOST}")),
     }
 }
 
