@@ -8,6 +8,10 @@ mod peers;
 mod support;
 
 use bench::*;
+use peers::*;
+use std::io::{Read, Write};
+use std::process::Command;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 use support::*;
@@ -151,4 +155,45 @@ fn its_own_cost_is_that_of_its_process() {
     // One that mostly waits is never the limit.
     let result = measured("tcp", server.tcp(), "-c 1 --rate 100 --duration 500ms");
     assert!(number(&result, "client.busy") < 0.9 && result["client"]["limit"] == false, "{result}");
+}
+
+#[test]
+fn how_long_was_waited_for_nothing_is_the_time_of_the_run_and_not_of_the_patience() {
+    let silent = tcp_server(|mut stream| drop(read_to_end(&mut stream)));
+    let target = silent.address.to_string();
+    let outcome = bench::bench("tcp", &target, "-c 2 --timeout 1h --duration 300ms --warmup 0");
+    outcome.fails(&["has not answered within "]);
+    assert!(!outcome.stderr.contains("3600"), "{outcome:?}");
+}
+
+#[test]
+fn a_reply_that_came_in_part_is_told_with_its_bytes() {
+    let partly = tcp_server(|mut stream| {
+        let mut room = [0; 40];
+        stream.read_exact(&mut room).unwrap();
+        stream.write_all(&room.to_ascii_uppercase()[..3]).unwrap();
+        drop(read_to_end(&mut stream));
+    });
+    let target = partly.address.to_string();
+    bench::bench("tcp", &target, "-c 1 --size 40 --timeout 1h --duration 2s")
+        .fails(&["has sent 3 bytes and no whole reply within "]);
+    bench::bench("tcp", &target, "-c 1 --size 40 --timeout 300ms --count 5 --warmup 0")
+        .fails(&["bytes and no whole reply, and then nothing for 300.0 ms"]);
+}
+
+#[test]
+fn an_interrupt_before_any_reply_is_called_an_interrupt() {
+    let (asked, was_asked) = mpsc::channel();
+    let silent = tcp_server(move |mut stream| {
+        let _ = stream.read(&mut [0]);
+        let _ = asked.send(());
+        drop(read_to_end(&mut stream));
+    });
+    let target = silent.address.to_string();
+    let mut child = shout(&["bench", "tcp", &target, "-c", "1", "--duration", "1h", "--timeout", "1h"]);
+    let child = child.spawn().unwrap();
+    was_asked.recv_timeout(PATIENCE).expect("a message");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    finish(child).fails(&["interrupted after ", "before a whole reply had come"]);
 }

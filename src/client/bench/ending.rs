@@ -3,8 +3,8 @@
 use super::crowd::Crowd;
 use super::engine::Run;
 use super::failure::Kind;
-use super::plan::{Plan, Service};
-use super::tally::Tally;
+use super::plan::Service;
+use super::wrong::bytes;
 use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
 use std::io::ErrorKind;
@@ -65,9 +65,19 @@ pub fn count_the_waiting(
         ));
     }
 }
-/// Why there was not a single reply.
-pub fn nothing_worked(plan: &Plan, tally: &Tally) -> Trouble {
+
+/// Why there was not a single whole reply until it ended, and whether that was because of an interrupt.
+pub fn nothing_worked(run: &Run, crowd: &impl Crowd, finished: u64, interrupted: bool) -> Trouble {
+    let (plan, tally) = (run.plan, &run.tally);
     let target = &plan.target;
+    if interrupted {
+        let had = if tally.heard > 0 { format!(" ({} had)", bytes(tally.heard)) } else { String::new() };
+        let after = seconds(Duration::from_nanos(finished));
+        return Trouble::new(
+            format!("{target}: interrupted after {after}, before a whole reply had come{had}"),
+            "",
+        );
+    }
     let kind = tally.failures.chief();
     if let (Some(Kind::Refused), Some(&address)) = (kind, plan.addresses.first())
         && plan.service != Service::Udp
@@ -91,9 +101,27 @@ pub fn nothing_worked(plan: &Plan, tally: &Tally) -> Trouble {
             format!("{target}: {}", tally.failures.words(Kind::Other).unwrap_or("nothing could be sent")),
             "",
         ),
-        _ => Trouble::new(
-            format!("{target} has not answered within {}", seconds(plan.timeout)),
-            "The server may be busy with somebody else, speak another protocol, or need more time (--timeout).",
+        Some(Kind::Status) => Trouble::new(
+            format!("{target} answered every request with the status of an error"),
+            "Its first response, before the load began, was another: it may limit how much one client may ask.",
         ),
+        _ => {
+            let is_out_of_time = tally.failures.of(Kind::Timeout) + tally.lost > 0;
+            // The run may have been shorter than anybody's patience.
+            let longest = crowd.under_way().map(|due| finished.saturating_sub(due)).max();
+            let waited = Duration::from_nanos(longest.unwrap_or(finished));
+            let waited = seconds(if is_out_of_time { plan.timeout } else { waited });
+            let heard = bytes(tally.heard);
+            let what = match (tally.heard, is_out_of_time) {
+                (0, _) => format!("{target} has not answered within {waited}"),
+                (_, true) => {
+                    format!("{target} has sent {heard} and no whole reply, and then nothing for {waited}")
+                }
+                (_, false) => format!("{target} has sent {heard} and no whole reply within {waited}"),
+            };
+            let advice = "The server may be busy with somebody else, speak another protocol, or need more time \
+                          (--timeout, --duration).";
+            Trouble::new(what, advice)
+        }
     }
 }

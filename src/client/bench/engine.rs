@@ -93,6 +93,7 @@ pub struct Engine<'a> {
     run: Run<'a>,
     phase: Phase,
     next_tick: u64,
+    interrupted: bool,
     reduced: Vec<String>,
 }
 
@@ -114,7 +115,7 @@ impl<'a> Engine<'a> {
             tally: Tally::new(),
             operations_left: None,
         };
-        Ok(Engine { poll, timer, run, phase: Phase::Opening, next_tick: 0, reduced })
+        Ok(Engine { poll, timer, run, phase: Phase::Opening, next_tick: 0, interrupted: false, reduced })
     }
 
     /// Runs to the end.
@@ -164,6 +165,7 @@ impl<'a> Engine<'a> {
                 _ => {}
             }
             if stop.load(Ordering::Relaxed) {
+                self.interrupted = true;
                 self.reduced.push("interrupted: these are the figures until then".to_owned());
                 break now;
             }
@@ -291,7 +293,7 @@ impl<'a> Engine<'a> {
         finished: u64,
     ) -> Result<Outcome, Trouble> {
         if self.run.tally.ever == 0 {
-            return Err(ending::nothing_worked(self.run.plan, &self.run.tally));
+            return Err(ending::nothing_worked(&self.run, crowd, finished, self.interrupted));
         }
         let Phase::Measuring { since } = self.phase else {
             return Err(Trouble::new(

@@ -31,6 +31,8 @@ pub struct Tally {
     pub ever: u64,
     /// When the last of them came, in nanoseconds of the run's clock.
     pub last: u64,
+    /// Bytes received on connections since the very start, whether or not a reply became whole.
+    pub heard: u64,
 }
 
 impl Tally {
@@ -49,13 +51,15 @@ impl Tally {
             duplicated: 0,
             ever: 0,
             last: 0,
+            heard: 0,
         }
     }
 
     /// Forgets the warm-up.
     pub fn begin(&mut self) {
         self.latency.reset();
-        *self = Tally { ever: self.ever, last: self.last, latency: self.latency.clone(), ..Tally::new() };
+        let latency = self.latency.clone();
+        *self = Tally { ever: self.ever, last: self.last, heard: self.heard, latency, ..Tally::new() };
     }
 
     /// A verified reply to what was begun (or due) at one time and came at another.

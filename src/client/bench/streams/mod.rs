@@ -126,6 +126,7 @@ impl<D: Dialogue> Streams<D> {
             match stream.read(&mut self.room) {
                 Ok(0) => return self.hear_fin(place, run),
                 Ok(count) => {
+                    run.tally.heard += count as u64;
                     let seat = &mut self.seats[place];
                     let heard = seat.dialogue.received(&self.room[..count], &mut self.shared)?;
                     self.count(place, heard, run);
