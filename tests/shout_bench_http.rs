@@ -118,6 +118,27 @@ fn every_way_to_frame_a_body_is_understood() {
 }
 
 #[test]
+fn bytes_are_those_of_the_requests_and_replies_that_are_counted() {
+    let server = Shoutd::start(&["--http", "0", "--tcp", "0", "--udp", "0"]);
+    let page = format!("{}/file.txt", server.http());
+    let request = format!(
+        "GET /file.txt HTTP/1.1\r\nHost: {}\r\nUser-Agent: shout\r\nAccept: */*\r\n\r\n",
+        server.http()
+    );
+    // Many more are under way when measuring begins than are to be counted.
+    for (kind, target, sent, received) in [
+        ("http", page, request.len(), 89),
+        ("tcp", server.tcp().to_string(), 64, 64),
+        ("udp", server.udp().to_string(), 64, 64),
+    ] {
+        let result = measured(kind, target, "--count 5 --connections 64");
+        assert_eq!(number(&result, "operations"), 5.0, "{result}");
+        assert_eq!(number(&result, "bytes_sent"), 5.0 * sent as f64, "{kind}: {result}");
+        assert_eq!(number(&result, "bytes_received"), 5.0 * f64::from(received), "{kind}: {result}");
+    }
+}
+
+#[test]
 fn pipelined_requests_that_a_closing_server_left_out_are_asked_again() {
     let server = web(|n| {
         let last = n % 5 == 4;

@@ -9,6 +9,7 @@ use super::failure::Kind;
 use super::identity::Identity;
 use super::plan::Plan;
 use super::sockets;
+use super::tally::Bytes;
 use super::window::{Sent, Socket, State};
 use super::wrong::{Wrong, bytes};
 use mio::event::Event;
@@ -107,7 +108,7 @@ impl Datagrams {
             result = socket.socket.send(datagram);
         }
         match result {
-            Ok(count) => run.tally.bytes_sent += count as u64,
+            Ok(_) => {}
             Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => {
                 socket.held_back = Some(due);
                 return;
@@ -191,8 +192,8 @@ impl Datagrams {
             run.tally.reordered += 1;
         }
         socket.answered = socket.answered.max(number + 1);
-        run.tally.bytes_received += count as u64;
-        run.reply(due, now);
+        // A reply is as long as its datagram, or it would be wrong.
+        run.reply(due, now, Bytes { sent: count as u64, received: count as u64 });
         Ok(before == State::UnderWay)
     }
 

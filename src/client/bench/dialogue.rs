@@ -2,6 +2,7 @@
 //!
 //! Pure, like the sessions of the server: it has no socket and reads no clock.
 
+use super::tally::Bytes;
 use super::wrong::Wrong;
 
 /// What a piece of the server's bytes amounts to.
@@ -9,8 +10,6 @@ use super::wrong::Wrong;
 pub struct Progress {
     /// Verified replies that it completed.
     pub replies: usize,
-    /// Bytes of payload in it.
-    pub payload: u64,
     /// Further replies that say that the server can't answer now, as HTTP has them: complete, and nothing to
     /// be verified.
     pub refusals: usize,
@@ -36,6 +35,9 @@ pub trait Dialogue {
 
     /// For a new connection.
     fn new(shared: &mut Self::Shared) -> Self;
+
+    /// Bytes of each request and of its reply, which are all alike.
+    fn bytes(shared: &Self::Shared) -> Bytes;
 
     /// Adds a request to what is to be sent.
     fn ask(&mut self, shared: &Self::Shared);

@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::plan::{End, Plan, Service};
 use super::process::Snapshots;
 use super::progress::Progress;
-use super::tally::Tally;
+use super::tally::{Bytes, Tally};
 use super::wrong::Wrong;
 use super::{internal, wrong_reply};
 use crate::client::report::seconds;
@@ -57,10 +57,10 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Counts a reply. Those beyond the number asked for are left out.
-    pub fn reply(&mut self, due: u64, now: u64) {
+    /// Counts a reply and its bytes. Those beyond the number asked for are left out.
+    pub fn reply(&mut self, due: u64, now: u64, bytes: Bytes) {
         if self.operations_left != Some(0) {
-            self.tally.reply(due, now);
+            self.tally.reply(due, now, bytes);
             if let Some(left) = &mut self.operations_left {
                 *left -= 1;
             }
@@ -316,14 +316,12 @@ impl<'a> Engine<'a> {
         }
         self.run.pace.stop();
         self.run.operations_left = Some(0);
-        let bytes_received = self.run.tally.bytes_received;
         let end = self.run.clock.now() + (self.run.plan.timeout + 2 * TICK).as_nanos() as u64;
         let mut busy = true;
         while crowd.under_way().next().is_some() && self.run.clock.now() < end {
             self.wait(events, busy)?;
             busy = self.turn(events, crowd).map_err(|wrong| wrong_reply(self.run.plan, &wrong))?;
         }
-        self.run.tally.bytes_received = bytes_received;
         Ok(())
     }
 }

@@ -6,14 +6,23 @@ use hdrhistogram::Histogram;
 /// The longest latency that is told apart, in nanoseconds: an hour.
 const LONGEST: u64 = 3_600_000_000_000;
 
+/// What one request and its reply had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    /// Bytes sent, the head of an HTTP request included.
+    pub sent: u64,
+    /// Bytes of payload that came back.
+    pub received: u64,
+}
+
 /// The counts since [`Tally::begin`].
 #[derive(Clone, Debug)]
 pub struct Tally {
     /// Verified replies.
     pub operations: u64,
-    /// Bytes given to the kernel.
+    /// Bytes of what was sent for the replies that are counted.
     pub bytes_sent: u64,
-    /// Bytes of payload received and verified.
+    /// Bytes of payload in the replies that are counted.
     pub bytes_received: u64,
     /// Latencies in nanoseconds, to three digits.
     pub latency: Histogram<u64>,
@@ -63,7 +72,9 @@ impl Tally {
     }
 
     /// A verified reply to what was begun (or due) at one time and came at another.
-    pub fn reply(&mut self, begun: u64, now: u64) {
+    pub fn reply(&mut self, begun: u64, now: u64, bytes: Bytes) {
+        self.bytes_sent += bytes.sent;
+        self.bytes_received += bytes.received;
         self.operations += 1;
         self.ever += 1;
         self.last = now;
@@ -86,7 +97,7 @@ mod tests {
         for unit in [1, 1_000, 1_000_000, 60_000_000] {
             let mut tally = Tally::new();
             for number in 1..=1000 {
-                tally.reply(7, 7 + number * unit);
+                tally.reply(7, 7 + number * unit, Bytes { sent: 2, received: 3 });
             }
             for (quantile, expected) in [(0.5, 500), (0.9, 900), (0.99, 990), (0.999, 999), (1.0, 1000)] {
                 let (found, expected) = (tally.latency.value_at_quantile(quantile), expected * unit);
@@ -96,15 +107,16 @@ mod tests {
                 );
             }
             assert_eq!((tally.operations, tally.latency.len()), (1000, 1000));
+            assert_eq!((tally.bytes_sent, tally.bytes_received), (2000, 3000));
         }
     }
 
     #[test]
     fn what_takes_too_long_or_no_time_is_counted_all_the_same() {
         let mut tally = Tally::new();
-        tally.reply(5, 5);
-        tally.reply(9, 5);
-        tally.reply(0, u64::MAX);
+        tally.reply(5, 5, Bytes::default());
+        tally.reply(9, 5, Bytes::default());
+        tally.reply(0, u64::MAX, Bytes::default());
         assert_eq!((tally.latency.len(), tally.latency.min()), (3, 1));
         assert!(tally.latency.max() >= LONGEST);
         tally.begin();

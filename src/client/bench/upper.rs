@@ -2,6 +2,7 @@
 
 use super::dialogue::{Dialogue, Fin, Progress};
 use super::payload::Payload;
+use super::tally::Bytes;
 use super::wrong::{Wrong, bytes};
 
 /// What all connections share.
@@ -30,6 +31,10 @@ impl Dialogue for Upper {
         Upper { start: shared.payload.start() as u64, asked: 0, sent: 0, received: 0 }
     }
 
+    fn bytes(shared: &Text) -> Bytes {
+        Bytes { sent: shared.size, received: shared.size }
+    }
+
     fn ask(&mut self, shared: &Text) {
         self.asked += shared.size;
     }
@@ -56,7 +61,7 @@ impl Dialogue for Upper {
             rest = more;
         }
         let replies = (self.received / shared.size - before / shared.size) as usize;
-        Ok(Progress { replies, payload: bytes.len() as u64, ..Progress::default() })
+        Ok(Progress { replies, ..Progress::default() })
     }
 
     fn ended(&mut self, shared: &mut Text) -> Result<Fin, Wrong> {

@@ -4,6 +4,7 @@
 use super::dialogue::{Dialogue, Fin, Progress};
 use super::page::{Page, Understood};
 use super::plan::Plan;
+use super::tally::Bytes;
 use super::wrong::{self, Wrong};
 use super::wrong_reply;
 use crate::client::http::response::Framing;
@@ -111,6 +112,10 @@ impl Dialogue for Web {
 
     fn new(_: &mut Page) -> Web {
         Web { asked: 0, sent: 0, answered: 0, head: Vec::new(), body: None, is_over: false }
+    }
+
+    fn bytes(page: &Page) -> Bytes {
+        Bytes { sent: page.request, received: page.body.len() as u64 }
     }
 
     fn ask(&mut self, page: &Page) {
@@ -247,7 +252,6 @@ impl Web {
         if content > 0 {
             if body.counts {
                 page.compare(body.at, &bytes[..content])?;
-                progress.payload += content as u64;
             }
             body.at += content;
         }

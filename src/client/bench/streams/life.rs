@@ -33,7 +33,7 @@ impl<D: Dialogue> Streams<D> {
             seat.dialogue.ask(&self.shared);
         }
         self.refill(place, run);
-        self.flush(place, run);
+        self.flush(place);
         let seat = &mut self.seats[place];
         if let Some(stream) = &mut seat.stream {
             let both = Interest::READABLE | Interest::WRITABLE;

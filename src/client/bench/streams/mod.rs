@@ -93,7 +93,7 @@ impl<D: Dialogue> Streams<D> {
 
     /// Sends what the kernel takes. An error is left to the next read, which comes at once because it wakes
     /// the poller too: what the server has said before it is to be heard.
-    fn flush(&mut self, place: usize, run: &mut Run) {
+    fn flush(&mut self, place: usize) {
         let seat = &mut self.seats[place];
         let Some(stream) = &mut seat.stream else { return };
         loop {
@@ -102,10 +102,7 @@ impl<D: Dialogue> Streams<D> {
                 return;
             }
             match stream.write(bytes) {
-                Ok(count) => {
-                    seat.dialogue.sent(count);
-                    run.tally.bytes_sent += count as u64;
-                }
+                Ok(count) => seat.dialogue.sent(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if [ErrorKind::WouldBlock, ErrorKind::NotConnected].contains(&error.kind()) => {
                     return;
@@ -154,14 +151,14 @@ impl<D: Dialogue> Streams<D> {
         let seat = &mut self.seats[place];
         let now = run.clock.now();
         seat.since = now;
-        run.tally.bytes_received += heard.payload;
         run.tally.failures.add(Kind::Status, heard.errors as u64);
         if heard.replies + heard.refusals == 0 {
             return;
         }
         seat.worked = true;
+        let bytes = D::bytes(&self.shared);
         for due in seat.begun.drain(..heard.replies.min(seat.begun.len())) {
-            run.reply(due, now);
+            run.reply(due, now, bytes);
         }
         let refused = heard.refusals.min(seat.begun.len());
         seat.begun.drain(..refused);
@@ -174,7 +171,7 @@ impl<D: Dialogue> Streams<D> {
             self.leave(place, run);
         } else {
             self.refill(place, run);
-            self.flush(place, run);
+            self.flush(place);
         }
     }
 }
@@ -212,7 +209,7 @@ impl<D: Dialogue> Crowd for Streams<D> {
                 self.set_state(place, State::Open);
                 self.settle(place, run);
             }
-            self.flush(place, run);
+            self.flush(place);
         }
         if event.is_readable() || hung_up { self.receive(place, hung_up, run) } else { Ok(()) }
     }
@@ -236,7 +233,7 @@ impl<D: Dialogue> Crowd for Streams<D> {
             State::Open | State::Connecting => {
                 seat.begun.push_back(due);
                 seat.dialogue.ask(&self.shared);
-                self.flush(place, run);
+                self.flush(place);
             }
             State::Idle => {
                 seat.begun.push_back(due);
