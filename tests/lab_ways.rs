@@ -89,6 +89,8 @@ fn with_other_options_of_the_server_the_prediction_fails() {
         assert_eq!(output.status.code(), Some(1), "{name}: {said}");
         let rows = said.split("Predicted and measured").nth(1).expect("the comparison");
         assert!(rows.contains(row) && rows.contains(measured), "{name}: {rows}");
+        let why = rows.split("\nWhy\n").nth(1).expect("the reasons");
+        assert!(why.starts_with("Something went another way than predicted (✗ above)"), "{name}: {why}");
         assert!(said.trim_end().lines().last().unwrap().starts_with("✗ "), "{said}");
     }
     for bad in ["read=0", "speed=3", "keep-alive=5", "close-on-error=perhaps", ""] {
@@ -115,7 +117,7 @@ fn the_report_tells_what_will_happen_what_crossed_and_why() {
         "FIN PSH ACK",
         "◀",
         "✓ S PSH+FIN 11",
-        "\nWhy\n",
+        "\nWhy\nThe reply came ",
         "✓ oneshot: all 7 rows are as predicted",
     ] {
         assert!(said.contains(part), "no {part:?} in {said}");

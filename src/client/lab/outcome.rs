@@ -14,6 +14,11 @@ use crate::client::wire::words;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// What precedes the reasons where a prediction has failed: they were written for one that holds.
+const OTHERWISE: &str = "Something went another way than predicted (✗ above), so these are the reasons of \
+                         the predicted course, and figures in them may belong to other packets. Had it \
+                         gone as predicted: ";
+
 /// All that came of a run.
 pub struct Outcome {
     /// What was run.
@@ -28,7 +33,7 @@ pub struct Outcome {
     pub words: Vec<String>,
     /// What the kernel has counted, connection by connection.
     pub counts: Vec<Counts>,
-    /// Why it happened as it did.
+    /// Why it happened as it did; where a prediction has failed, this says that it is why it should have.
     pub why: String,
     /// What the server told meanwhile.
     pub story: Vec<Line>,
@@ -105,7 +110,10 @@ impl Outcome {
         if let Some(judge) = experiment.judge {
             judge(&mut facts);
         }
-        let why = (experiment.why)(&facts);
+        let mut why = (experiment.why)(&facts);
+        if facts.rows.iter().any(|row| row.mark == Mark::No) {
+            why.insert_str(0, OTHERWISE);
+        }
         let figures = transfer::figures(&stage.transfers, packets, &conversations);
         let rows = facts.rows;
         let counts = stage.counts.clone();
