@@ -68,7 +68,7 @@ pub fn run(stage: &mut Stage) -> Result<(), Trouble> {
         socket.write_all(request.as_bytes()).map_err(failed("sending"))?;
         let (head, right) = receive(&mut socket, size);
         let took = start.elapsed();
-        let measured = if right { "it did" } else { "it did not" };
+        let measured = if right { "they did" } else { "they did not" };
         stage.note(format!("{size} bytes arrive unchanged"), measured, right);
         let local = socket.local_addr().map_err(failed("a socket's address"))?;
         let info = sys::tcp_info(socket.as_fd()).ok();
@@ -166,6 +166,11 @@ impl Figures {
     pub fn mean(&self) -> f64 {
         if self.with_data == 0 { 0.0 } else { self.payload as f64 / self.with_data as f64 }
     }
+
+    /// The same in whole bytes, as it is told to people.
+    pub fn whole_mean(&self) -> u64 {
+        self.mean().round() as u64
+    }
 }
 
 /// The figures of all transfers. Without packets, only what the kernel has counted.
@@ -213,7 +218,7 @@ pub fn table(figures: &[Figures]) -> String {
             number(row.received),
             number(row.packets()),
             seconds(std::time::Duration::from_secs_f64(row.seconds)),
-            if seen { grouped(row.mean() as u64) } else { "not seen".to_owned() },
+            if seen { grouped(row.whole_mean()) } else { "not seen".to_owned() },
             row.counted.map_or("unknown".to_owned(), |count| count.to_string())
         );
     }

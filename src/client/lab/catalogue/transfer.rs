@@ -46,7 +46,8 @@ static TRANSFER: Experiment = Experiment {
         let alike = small.len() == 2 && small[0].abs_diff(small[1]) <= 2;
         facts.judge("13 B and 2,000 B take about equally many packets", measured, alike);
         let most = figures.iter().map(|row| row.mean()).fold(0.0, f64::max);
-        let measured = format!("{} bytes at most", grouped(most as u64));
+        let whole = figures.iter().map(|row| row.whole_mean()).max().unwrap_or(0);
+        let measured = format!("{} bytes at most", grouped(whole));
         facts.judge("no mean payload is above 65,483 bytes", measured, most > 1460.0 && most <= MOST);
     }),
     why: |facts| {
@@ -74,7 +75,7 @@ static TRANSFER: Experiment = Experiment {
             seconds(Duration::from_secs_f64(last.seconds)),
             grouped(last.size / first.size),
             last.packets().checked_div(first.packets()).unwrap_or(0),
-            grouped(last.mean() as u64),
+            grouped(last.whole_mean()),
             grouped(ethernet)
         )
     },

@@ -222,7 +222,7 @@ fn transfers(outcome: &Outcome) -> String {
             number(row.received as u64),
             number(row.packets() as u64),
             row.seconds,
-            number(row.mean() as u64),
+            number(row.whole_mean()),
             row.counted.map_or("unknown".to_owned(), |count| grouped(count.into()))
         );
     }

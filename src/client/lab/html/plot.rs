@@ -1,6 +1,6 @@
 //! The plots of `transfer` in SVG: packets and seconds against the size of a file, both axes logarithmic.
 
-use crate::client::lab::transfer::Figures;
+use crate::client::lab::transfer::{Figures, grouped};
 
 const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 260.0;
@@ -27,14 +27,14 @@ pub fn of(figures: &[Figures]) -> String {
             title: "Packets in both directions",
             class: "c",
             points: points(|row| row.packets() as f64),
-            label: |value| format!("{value:.0}"),
+            label: whole,
         },
         Series { title: "Seconds", class: "s", points: points(|row| row.seconds), label: short },
         Series {
             title: "Mean payload of a packet with data, in bytes",
             class: "c",
-            points: points(Figures::mean),
-            label: |value| format!("{value:.0}"),
+            points: points(|row| row.whole_mean() as f64),
+            label: whole,
         },
     ];
     plots.iter().map(draw).collect()
@@ -112,6 +112,10 @@ fn decades(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     if low.is_finite() && high.is_finite() && high > low { (low, high) } else { (0.0, 1.0) }
 }
 
+fn whole(value: f64) -> String {
+    grouped(value.round() as u64)
+}
+
 fn bytes(value: f64) -> String {
     match value {
         value if value >= 1e9 => format!("{:.0} GB", value / 1e9),
@@ -127,5 +131,29 @@ fn short(value: f64) -> String {
         value if value >= 0.0999 => format!("{:.0} ms", value * 1e3),
         value if value >= 0.000999 => format!("{:.1} ms", value * 1e3),
         value => format!("{:.0} µs", value * 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plot_has_the_numbers_of_the_table() {
+        let figures = Figures {
+            size: 100_000,
+            sent: 1_500,
+            received: 3,
+            with_data: 3,
+            payload: 125_027,
+            once: 125_027,
+            seconds: 0.1,
+            counted: None,
+        };
+        let (plot, table) = (of(&[figures]), crate::client::lab::transfer::table(&[figures]));
+        for number in ["41,676", "1,503"] {
+            assert!(plot.contains(&format!(">{number}</text>")), "no {number} in {plot}");
+        }
+        assert!(table.contains("41,676") && !plot.contains("41,675"), "{table}");
     }
 }
