@@ -49,6 +49,9 @@ fn what_a_size_can_not_tell_apart_is_told() {
         result["reduced"][0].as_str().unwrap().starts_with("empty datagrams can't be told apart"),
         "{result}"
     );
+    let result = measured("udp", server.udp(), "-c 1 --size 0 --window 4 --count 20 --warmup 0");
+    let counts = ["operations", "parameters.window"].map(|name| number(&result, name));
+    assert_eq!(counts, [20.0, 1.0], "{result}");
 }
 
 #[test]

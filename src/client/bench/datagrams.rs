@@ -49,9 +49,9 @@ pub fn fit(plan: &mut Plan, identity: &Identity, reduced: &mut Vec<String>) {
              Servers that guard against loops, as shoutd does, answer few of them"
                 .to_owned(),
         );
-        return;
     }
-    let most = (identity.modulus() / 2).min(OVERTAKEN as u64 / 2) as usize;
+    // One that can't be told from any other is given up when the next is sent.
+    let most = (identity.modulus() / 2).clamp(1, OVERTAKEN as u64 / 2) as usize;
     if plan.depth > most {
         reduced.push(format!(
             "a window of {} reduced to {most}: datagrams of size {size} can't tell more apart",
