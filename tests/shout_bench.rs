@@ -173,9 +173,9 @@ fn more_under_way_than_memory_should_hold_is_wrong_usage_that_says_how_much_may_
         ("udp 127.0.0.1:1 --window 65537", "from 1 to 65536"),
         ("tcp 127.0.0.1:1 --connections 1000001", "from 1 to 1000000"),
         ("udp 127.0.0.1:1 -c 99999999999999999999", "from 1 to 1000000"),
-        ("tcp 127.0.0.1:1 -c 257 --pipeline 65536", "at most 16777216 may be under way"),
-        ("udp 127.0.0.1:1 -c 257 --window 65536", "at most 16777216 may be under way"),
-        ("http 127.0.0.1:1 -c 1000000 --pipeline 17", "at most 16777216 may be under way"),
+        ("tcp 127.0.0.1:1 -c 17 --pipeline 65536", "at most 1048576 may be under way"),
+        ("udp 127.0.0.1:1 -c 17 --window 65536", "at most 1048576 may be under way"),
+        ("http 127.0.0.1:1 -c 1000000 --pipeline 2", "at most 1048576 may be under way"),
     ] {
         let words_of_line: Vec<&str> = ["bench"].into_iter().chain(line.split(' ')).collect();
         let outcome = run(&words_of_line);

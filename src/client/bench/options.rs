@@ -116,8 +116,8 @@ const DEEPEST: usize = 65_536;
 /// Connections or sockets: more than the ports of one address, and the descriptors of most machines.
 const MOST: usize = 1_000_000;
 
-/// Requests under way in all. Each is remembered with the time it was due, so this is some 200 MB.
-const UNDER_WAY: usize = 1 << 24;
+/// Requests under way in all: each is remembered, and beginning so many takes seconds.
+const UNDER_WAY: usize = 1 << 20;
 
 impl Bench {
     /// What is to be done. Fails where the host can't be found; ends the program with exit status 2 where
