@@ -3,7 +3,7 @@
 
 use log::{error, warn};
 use shoutd::cli::Options;
-use shoutd::server::Server;
+use shoutd::server::{Server, announce};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;
 use std::io::{self, Write};
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         }
     };
     let result = listen_to_signals(&server, config.access_log.is_some()).and_then(|()| {
-        announce(&server);
+        announce(server.listening());
         shoutd::sys::release_freed_memory();
         server.run()
     });
@@ -59,17 +59,6 @@ fn listen_to_signals(server: &Server, logs: bool) -> io::Result<()> {
         pipe::register(SIGHUP, server.reopener()?)?;
     }
     Ok(())
-}
-
-/// Scripts wait for the last of these lines. That nobody reads them is no reason not to serve.
-fn announce(server: &Server) {
-    let mut lines = String::new();
-    for (scheme, address) in server.listening() {
-        lines += &format!("listening on {scheme}://{address}\n");
-    }
-    lines += "ready\n";
-    let mut stdout = io::stdout();
-    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG.

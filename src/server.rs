@@ -17,7 +17,7 @@ use crate::site::Site;
 use crate::sockets::{self, Place, UnixPath};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -221,6 +221,18 @@ fn listen(
     };
     listening.push((scheme, bound));
     take(Bound::Listener(socket, service)).map_err(fail)
+}
+
+/// Says on stdout what was bound, and `ready`. Scripts wait for the last of these lines. That nobody reads them
+/// is no reason not to serve.
+pub fn announce(listening: &[(&'static str, Place)]) {
+    let mut lines = String::new();
+    for (scheme, place) in listening {
+        lines += &format!("listening on {scheme}://{place}\n");
+    }
+    lines += "ready\n";
+    let mut stdout = io::stdout();
+    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// A stream whose bytes wake the loop up and ask it for something.

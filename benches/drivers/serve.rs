@@ -6,8 +6,9 @@ use crate::drivers::{self, Driver, Model};
 use clap::{Arg, value_parser};
 use log::{error, warn};
 use shoutd::cli::{self, Options};
+use shoutd::server::announce;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 /// Threads of the pool, unless said otherwise. They sleep most of the time, so it isn't the number of cores that
@@ -46,7 +47,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = stop_on_signals(&driver).and_then(|()| {
-        announce(&driver);
+        announce(driver.listening());
         shoutd::sys::release_freed_memory();
         driver.run()
     });
@@ -64,16 +65,6 @@ fn stop_on_signals(driver: &Driver) -> io::Result<()> {
         signal_hook::low_level::pipe::register(signal, driver.stopper()?)?;
     }
     Ok(())
-}
-
-fn announce(driver: &Driver) {
-    let mut lines = String::new();
-    for (scheme, address) in driver.listening() {
-        lines += &format!("listening on {scheme}://{address}\n");
-    }
-    lines += "ready\n";
-    let mut stdout = io::stdout();
-    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
 }
 
 fn start_log(level: Option<&str>) {

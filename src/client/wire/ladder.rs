@@ -4,7 +4,7 @@ use super::conversation::{Conversation, Conversations};
 use super::packet::Packet;
 use super::row::Row;
 use super::style::{Role, Style, wrap};
-use super::table::{gap, headed, role_of};
+use super::table::{gap, role_of, under_headings};
 use crate::client::report::seconds;
 use std::time::Duration;
 
@@ -19,15 +19,9 @@ const SILENCE: Duration = Duration::from_millis(100);
 
 /// A ladder for each conversation, under a heading. It fits [`Style::width`] columns, 60 or more.
 pub fn render(packets: &[Packet], conversations: &Conversations, words: &[String], style: &Style) -> String {
-    let mut text = String::new();
-    for conversation in &conversations.list {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text += &headed(conversation, style);
-        text += &one(conversation, packets, conversations, words, style);
-    }
-    text
+    under_headings(conversations, style, |conversation| {
+        one(conversation, packets, conversations, words, style)
+    })
 }
 
 /// The ladder of one conversation, without a heading.

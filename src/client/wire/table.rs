@@ -14,13 +14,24 @@ const TITLES: [&str; 7] = ["no.", "time", "who", "flags", "seq", "ack", "bytes"]
 
 /// A table for each conversation, under a heading.
 pub fn render(packets: &[Packet], conversations: &Conversations, words: &[String], style: &Style) -> String {
+    under_headings(conversations, style, |conversation| {
+        one(conversation, packets, conversations, words, style)
+    })
+}
+
+/// What `one` makes of each conversation, under its heading.
+pub fn under_headings(
+    conversations: &Conversations,
+    style: &Style,
+    one: impl Fn(&Conversation) -> String,
+) -> String {
     let mut text = String::new();
     for conversation in &conversations.list {
         if !text.is_empty() {
             text.push('\n');
         }
         text += &headed(conversation, style);
-        text += &one(conversation, packets, conversations, words, style);
+        text += &one(conversation);
     }
     text
 }

@@ -118,9 +118,7 @@ impl Http {
             // An empty output that has no room for it never will have.
             return self.output.is_empty() && self.refuse(Status::INTERNAL_SERVER_ERROR, now);
         };
-        if asked.is_some() {
-            self.note(asked, answered.status, before, answered.head, now);
-        }
+        self.note(asked, answered.status, before, answered.head, now);
         self.last = !answered.kept;
         if answered.kept {
             self.skip = skip;
