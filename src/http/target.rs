@@ -96,8 +96,32 @@ fn without_authority(text: &str) -> Result<&str, Refused> {
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return Err(Refused::Malformed);
     }
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    if end == 0 { Err(Refused::Malformed) } else { Ok(&rest[end..]) }
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    if is_authority(&rest[..end], false) { Ok(&rest[end..]) } else { Err(Refused::Malformed) }
+}
+
+/// Whether a text is a host with a port, or one that may go without (RFC 3986 section 3.2). No host may be
+/// empty, and user information is an error in a request (RFC 9110 sections 4.2.1 and 4.2.4).
+pub fn is_authority(text: &str, with_port: bool) -> bool {
+    let bytes = text.as_bytes();
+    let colon = bytes.iter().rposition(|&byte| byte == b':' || byte == b']');
+    let (host, port) = match colon.filter(|&at| bytes[at] == b':') {
+        Some(at) => (&bytes[..at], Some(&text[at + 1..])),
+        None => (bytes, None),
+    };
+    let is_host = match host {
+        [b'[', inside @ .., b']'] => {
+            !inside.is_empty() && inside.iter().all(|&b| b.is_ascii_alphanumeric() || b":.".contains(&b))
+        }
+        _ => host.iter().all(|&b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&b)),
+    };
+    let is_port = match port {
+        None => !with_port,
+        Some(port) => {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && (!with_port || port.parse::<u16>().is_ok())
+        }
+    };
+    is_host && is_port && !host.is_empty()
 }
 
 /// Whether [`resolve`] would return these bytes as they are: nothing encoded, no segment that is empty
