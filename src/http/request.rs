@@ -8,7 +8,7 @@
 use crate::http::accept::Accepts;
 use crate::http::conditional::Conditions;
 use crate::http::response::Status;
-use crate::http::target::{Refused, Target, is_authority};
+use crate::http::target::{Refused, Target, is_authority, may_be_in_host};
 use crate::limits;
 use std::mem::MaybeUninit;
 
@@ -236,11 +236,10 @@ impl Fields {
         }
     }
 
-    /// One host, not empty, of bytes that a host may have (RFC 9110 section 7.2, RFC 3986 section 3.2.2).
+    /// One host, not empty, of bytes that a host may have (RFC 9110 section 7.2).
     fn note_host(&mut self, value: &[u8]) -> Result<(), Status> {
         self.hosts += 1;
-        let well_formed =
-            value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(byte));
+        let well_formed = value.iter().all(|&byte| may_be_in_host(byte));
         if self.hosts == 1 && !value.is_empty() && well_formed { Ok(()) } else { Err(Status::BAD_REQUEST) }
     }
 
