@@ -79,7 +79,7 @@ struct Guest {
     hint: Hint,
 }
 
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "nearly every guest is a connection; a box would cost each of them"
 )]

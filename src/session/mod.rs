@@ -9,11 +9,11 @@
 //! and a peer that doesn't take its replies can't make the server collect them.
 
 pub mod ending;
+pub mod endpoint;
 pub mod exchange;
 pub mod http;
 pub mod journal;
 pub mod upper;
-pub mod uppering;
 
 use crate::buffer::Desk;
 use crate::http::content::Content;

@@ -312,6 +312,7 @@ fn stopping_lets_the_request_under_way_finish() {
 #[test]
 fn an_idle_session_is_small() {
     let size = std::mem::size_of::<crate::session::Session>();
+    println!("a session takes {size} bytes, one of HTTP {}", std::mem::size_of::<Http>());
     assert!(size <= 256, "a session takes {size} bytes");
 }
 
@@ -505,4 +506,76 @@ fn what_breaks_a_reply_that_is_out_ends_the_connection_at_once() {
     assert!(driven.send_all(usize::MAX).ends_with("\r\n2\r\nOK\r\n"));
     driven.receive(b"xGET /small HTTP/1.1\r\n");
     assert_eq!(driven.session.need(), Need::Shutdown, "nothing else belongs into this reply");
+}
+
+#[test]
+fn each_state_has_a_deadline_of_its_own() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let mut driven = Driven::usual();
+    let left = |driven: &Driven| driven.session.deadline().unwrap() - driven.now.instant;
+    assert_eq!(left(&driven), SECOND, "at rest");
+    driven.receive(post("/small", "Content-Length: 10", "x").as_bytes());
+    assert_eq!(left(&driven), limits::WRITE_TIME, "replying");
+    driven.send_all(usize::MAX);
+    for passed in 0..8 {
+        assert_eq!(left(&driven), limits::HEAD_TIME - passed * SECOND, "a body that drips has no more time");
+        driven.now.instant += SECOND;
+        driven.receive(b"x");
+    }
+    driven.receive(b"x");
+    assert_eq!(left(&driven), SECOND, "at rest again");
+    driven.receive(b"POST /upper HTTP/1.1\r\nHost: a\r\n");
+    assert_eq!(left(&driven), limits::HEAD_TIME, "in a head");
+    driven.now.instant += SECOND;
+    driven.receive(b"Content-Length: 3\r\n");
+    assert_eq!(left(&driven), limits::HEAD_TIME - SECOND, "still in it");
+    driven.receive(b"\r\n");
+    for _ in 0..3 {
+        assert_eq!(left(&driven), limits::BODY_TIME, "in a body that is answered");
+        driven.now.instant += SECOND;
+        driven.receive(b"x");
+        assert_eq!(left(&driven), limits::WRITE_TIME);
+        driven.send_all(usize::MAX);
+    }
+    assert_eq!(left(&driven), SECOND, "at rest once more");
+}
+
+#[test]
+fn whatever_is_under_way_is_finished_when_the_server_stops() {
+    for (before, behind, status) in [
+        (request("/small")[..20].to_owned(), request("/small")[20..].to_owned(), "200"),
+        (post("/small", "Content-Length: 4", "x"), "xxx".to_owned(), ""),
+        (post("/upper", "Content-Length: 2", ""), "ok".to_owned(), "200"),
+        (post("/upper", "Content-Length: 2", "o"), "k".to_owned(), ""),
+    ] {
+        let mut driven = Driven::usual();
+        driven.receive(before.as_bytes());
+        driven.send_all(usize::MAX);
+        driven.session.stop(false);
+        assert_eq!(driven.session.need(), Need::Read, "{before}");
+        driven.receive(behind.as_bytes());
+        let reply = driven.send_all(usize::MAX);
+        assert_eq!(statuses(&reply).concat(), status, "{before}");
+        assert_eq!(driven.session.need(), Need::Shutdown, "{before}");
+    }
+}
+
+#[test]
+fn the_peers_fin_ends_every_state_that_reads() {
+    for begun in [
+        String::new(),
+        request("/small")[..20].to_owned(),
+        post("/small", "Content-Length: 4", "x"),
+        post("/upper", "Content-Length: 2", ""),
+        post("/upper", "Content-Length: 2", "o"),
+    ] {
+        let mut driven = Driven::usual();
+        if !begun.is_empty() {
+            driven.receive(begun.as_bytes());
+            driven.send_all(usize::MAX);
+        }
+        assert_eq!(driven.session.need(), Need::Read, "{begun}");
+        driven.receive(b"");
+        assert_eq!(driven.session.need(), Need::Close, "{begun}");
+    }
 }
