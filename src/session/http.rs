@@ -4,7 +4,9 @@
 //!
 //! | state | waits for | until | and then |
 //! | --- | --- | --- | --- |
-//! | `Resting` | a request | the keep-alive time is over | our FIN |
+//! | `Unheard` | the first request | the keep-alive time is over | our FIN |
+//! | `Resting` | the next request | the keep-alive time is over | our FIN |
+//! | `Leaving` | a request, while the server stops | now, or [`LAST_CHANCE`](limits::LAST_CHANCE) where none has come | the close |
 //! | `Head` | the rest of a head | [`HEAD_TIME`](limits::HEAD_TIME) after its first byte | 408 |
 //! | `Skipping` | the rest of a body that nobody reads | [`HEAD_TIME`](limits::HEAD_TIME) after its reply | our FIN |
 //! | `Uppering` | more of a body that is answered as it comes | [`BODY_TIME`](limits::BODY_TIME) after the last of it | 408, or our FIN where the reply has begun |
@@ -21,7 +23,7 @@ use super::endpoint::upper::Uppering;
 use super::exchange::Following;
 use super::journal::Journal;
 use super::{Need, Then, after};
-use crate::buffer::{Buffer, Desk};
+use crate::buffer::{Buffer, Desk, OutOfMemory};
 use crate::http::chunked;
 use crate::http::content::Content;
 use crate::http::response::Status;
@@ -63,8 +65,13 @@ pub struct Http {
 
 #[derive(Debug)]
 enum State {
-    /// At most empty lines have come, and those don't extend the silence that is allowed.
+    /// Nothing has come yet. Empty lines are nothing, here and below: they don't extend the silence that is
+    /// allowed.
+    Unheard { until: Instant },
+    /// A request was answered, and nothing of another has come.
     Resting { until: Instant },
+    /// Nothing has come, and the server is stopping. What comes in time is answered all the same.
+    Leaving { until: Instant },
     /// Part of a head has come, and [`scan`](crate::http::head::scan) has looked so far into it.
     Head { until: Instant, scanned: usize },
     /// A request is answered, and so many bytes of its body are still to be thrown away.
@@ -100,7 +107,7 @@ impl Http {
             keep_alive,
             input: Buffer::default(),
             output: Buffer::default(),
-            state: State::Resting { until: after(now.instant, patience) },
+            state: State::Unheard { until: after(now.instant, patience) },
             journal: None,
         }
     }
@@ -116,11 +123,25 @@ impl Http {
         self.output.borrow_from(&mut desk.output);
     }
 
-    pub(super) fn rise(&mut self, desk: &mut Desk) {
-        self.input.give_back(&mut desk.input);
-        self.output.give_back(&mut desk.output);
+    pub(super) fn rise(&mut self, desk: &mut Desk) -> Result<(), OutOfMemory> {
+        let (input, output) =
+            (self.input.give_back(&mut desk.input), self.output.give_back(&mut desk.output));
         if let Some(journal) = &mut self.journal {
             journal.move_to(&mut desk.lines);
+        }
+        input.and(output)
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.input.held() + self.output.held() + self.journal.as_ref().map_or(0, |journal| journal.held())
+    }
+
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::Head { until, .. } | State::Skipping { until, .. } => Some(*until - limits::HEAD_TIME),
+            State::Uppering { until, .. } => Some(*until - limits::BODY_TIME),
+            State::Replying { until, .. } => Some(*until - limits::WRITE_TIME),
+            State::Unheard { .. } | State::Resting { .. } | State::Leaving { .. } | State::Ending(_) => None,
         }
     }
 
@@ -133,9 +154,12 @@ impl Http {
 
     pub(super) fn need(&self) -> Need {
         match &self.state {
-            State::Resting { .. } | State::Head { .. } | State::Skipping { .. } | State::Uppering { .. } => {
-                Need::Read
-            }
+            State::Unheard { .. }
+            | State::Resting { .. }
+            | State::Leaving { .. }
+            | State::Head { .. }
+            | State::Skipping { .. }
+            | State::Uppering { .. } => Need::Read,
             State::Replying { following, next, .. } => {
                 let is_last = matches!(next, Next::End);
                 let rest = Need::Write(if is_last { Then::Fin } else { Then::Nothing });
@@ -153,7 +177,9 @@ impl Http {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Resting { until }
+            State::Unheard { until }
+            | State::Resting { until }
+            | State::Leaving { until }
             | State::Head { until, .. }
             | State::Skipping { until, .. }
             | State::Uppering { until, .. }
@@ -171,12 +197,12 @@ impl Http {
             State::Ending(ending) => ending.received(count),
             // Nobody should have asked for it; it waits for its turn.
             State::Replying { .. } => self.input.filled_by(count),
-            state if count == 0 => {
+            _ if count == 0 => {
                 // Every complete request has been answered, or we would not be reading.
-                if !matches!(state, State::Resting { .. }) {
+                if !self.is_resting() {
                     debug!("the peer closed in the middle of a request");
                 }
-                *state = State::Ending(Ending::Close);
+                self.state = State::Ending(Ending::Close);
             }
             _ => {
                 self.input.filled_by(count);
@@ -278,23 +304,30 @@ impl Http {
         match &mut self.state {
             State::Head { .. } => self.refuse_late_head(now),
             State::Uppering { body, .. } if body.head() == 0 => self.refuse_late_body(now),
-            State::Resting { .. } | State::Skipping { .. } | State::Uppering { .. } => {
-                self.state = State::Ending(Ending::Shutdown);
-            }
+            State::Unheard { .. }
+            | State::Resting { .. }
+            | State::Skipping { .. }
+            | State::Uppering { .. } => self.state = State::Ending(Ending::Shutdown),
+            // Nothing lies unread, or it would have been read: there is nothing to be lost by a plain close.
+            State::Leaving { .. } => self.state = State::Ending(Ending::Close),
             State::Replying { .. } => self.state = State::Ending(Ending::Abort),
             State::Ending(ending) => ending.expired(),
         }
     }
 
-    pub(super) fn stop(&mut self, unread: bool) {
+    pub(super) fn stop(&mut self, now: &Now) {
         self.keep_alive = Duration::ZERO;
-        if self.is_resting() {
-            self.state = State::Ending(if unread { Ending::Shutdown } else { Ending::Close });
+        match &self.state {
+            State::Unheard { until } => {
+                self.state = State::Leaving { until: (now.instant + limits::LAST_CHANCE).min(*until) };
+            }
+            State::Resting { until } => self.state = State::Leaving { until: now.instant.min(*until) },
+            _ => {}
         }
     }
 
     pub(super) fn is_resting(&self) -> bool {
-        matches!(self.state, State::Resting { .. })
+        matches!(self.state, State::Unheard { .. } | State::Resting { .. } | State::Leaving { .. })
     }
 
     pub(super) fn ending(&mut self) -> Option<&mut Ending> {

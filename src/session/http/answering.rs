@@ -70,7 +70,9 @@ impl Http {
     /// What comes next in the state that it is in, which the caller then changes as far as it has to.
     fn take_next(&mut self) -> Next {
         match &mut self.state {
-            State::Resting { .. } | State::Head { .. } => Next::Request,
+            State::Unheard { .. } | State::Resting { .. } | State::Leaving { .. } | State::Head { .. } => {
+                Next::Request
+            }
             State::Skipping { left, .. } => Next::Skip(*left),
             State::Replying { next, .. } => std::mem::replace(next, Next::End),
             State::Ending(_) => Next::End,
@@ -84,18 +86,20 @@ impl Http {
 
     /// Everything is sent. Who goes on with what they waited for before has the time that they had.
     fn wait_for(&mut self, next: Next, scanned: usize, now: &Now) {
+        let until = |time| now.instant + time;
         let nothing_has_come = self.input.is_empty() || self.input.filled() == b"\r";
         self.state = match (next, &self.state) {
-            (Next::Request, State::Resting { until }) if nothing_has_come => State::Resting { until: *until },
+            (Next::Request, State::Unheard { .. } | State::Resting { .. }) if nothing_has_come => return,
+            (Next::Request, State::Leaving { until }) if nothing_has_come && *until > now.instant => return,
             (Next::Request, _) if nothing_has_come && !self.keep_alive.is_zero() => {
                 State::Resting { until: after(now.instant, self.keep_alive) }
             }
             (Next::Request, _) if nothing_has_come => State::Ending(Ending::Shutdown),
             (Next::Request, State::Head { until, .. }) => State::Head { until: *until, scanned },
-            (Next::Request, _) => State::Head { until: now.instant + limits::HEAD_TIME, scanned },
+            (Next::Request, _) => State::Head { until: until(limits::HEAD_TIME), scanned },
             (Next::Skip(left), State::Skipping { until, .. }) => State::Skipping { until: *until, left },
-            (Next::Skip(left), _) => State::Skipping { until: now.instant + limits::HEAD_TIME, left },
-            (Next::Upper(body), _) => State::Uppering { until: now.instant + limits::BODY_TIME, body },
+            (Next::Skip(left), _) => State::Skipping { until: until(limits::HEAD_TIME), left },
+            (Next::Upper(body), _) => State::Uppering { until: until(limits::BODY_TIME), body },
             (Next::End, _) => State::Ending(Ending::Shutdown),
         };
     }
