@@ -209,10 +209,11 @@ impl Http {
     pub(super) fn file_sent(&mut self, count: u64, now: &Now, site: &mut impl Content) {
         let Following::File { at, end, .. } = &mut self.following else { return };
         if count == 0 {
-            // The head has promised more bytes than there are. Only the close can say so.
+            // The head has promised more bytes than there are, and only the end can say so. Not by a close: with
+            // something unread that would be a reset, and destroy the replies before this one.
             debug!("a file became shorter while it was being sent: closing");
             self.following = Following::Nothing;
-            self.state = State::Ending(Ending::Close);
+            self.state = State::Ending(Ending::Shutdown);
             return;
         }
         *at += count;
