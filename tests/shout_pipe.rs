@@ -274,7 +274,7 @@ fn when_nobody_reads_its_output_any_more_it_ends() {
     let writer = thread::spawn(move || while stdin.write_all(&[b'a'; 10_000]).is_ok() {});
     assert_eq!(shout.reads(3), b"AAA");
     shout.closes_its_output();
-    shout.ends().fails(&["standard output", "broken pipe"]);
+    shout.ends().printed(); // its reader has seen enough, which is no failure
     writer.join().unwrap();
 }
 

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) if trouble.is_no_failure() => ExitCode::SUCCESS,
         Err(trouble) => {
             if !trouble.is_told() {
                 say(format_args!("shout: {trouble}"));

@@ -13,6 +13,7 @@ pub mod http;
 pub mod lab;
 pub mod link;
 pub mod options;
+pub mod output;
 pub mod report;
 pub mod resolve;
 pub mod tcp;
