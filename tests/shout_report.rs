@@ -139,15 +139,20 @@ fn the_fin_of_the_client_is_counted_however_it_ends() {
     if !may_capture() {
         return;
     }
-    // The server closes in the middle of a reply; says nothing; closes while there is input.
+    // The server closes in the middle of a reply; answers wrongly; says nothing; closes while there is input.
     let cut = || {
         once(|mut stream| {
             let bytes = recv(&mut stream, 1024);
             stream.write_all(&bytes.to_ascii_uppercase()[..3]).unwrap();
         })
     };
+    let wrong = once(|mut stream| {
+        recv(&mut stream, 1024);
+        stream.write_all(b"wrong").unwrap();
+        read_to_end(&mut stream);
+    });
     let silent = once(|mut stream| drop(read_to_end(&mut stream)));
-    let cases = [("cut", cut(), "server"), ("silent", silent, "client")];
+    let cases = [("cut", cut(), "server"), ("wrong", wrong, "client"), ("silent", silent, "client")];
     for (what, server, first) in cases {
         let capture = Capture::of(server.address);
         let (outcome, report) = tcp(server.address, &["--timeout", "500ms", "hello"]);
