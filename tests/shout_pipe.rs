@@ -132,10 +132,12 @@ fn nothing_is_answered_by_nothing() {
 
 #[test]
 fn a_reply_longer_than_the_input_is_printed_whole() {
-    let server = Shoutd::start(&["--tcp", "0,repeat=1000"]);
-    let outcome = stream("tcp", server.tcp(), &[], b"hello\n".to_vec());
-    assert_eq!(outcome.stdout, b"HELLO\n".repeat(1000));
-    outcome.fails(&["more came", "than was expected", "goes on at byte 6", "--repeat"]);
+    let server = Shoutd::start(&["--tcp", "0,repeat=1000", "--tcp", "0,repeat=3"]);
+    for (place, times) in [(0, 1000), (1, 3)] {
+        let outcome = stream("tcp", server.nth("tcp", place), &[], b"hello\n".to_vec());
+        assert_eq!(outcome.stdout, b"HELLO\n".repeat(times));
+        outcome.fails(&["more came", "than was expected", "goes on at byte 6", "--repeat"]);
+    }
     stream("tcp", server.tcp(), &["--check"], b"hello\n".to_vec()).fails(&["goes on at byte 6"]);
     for check in [&[][..], &["--check"]] {
         let rest = [check, &["--repeat", "1000"]].concat();

@@ -9,32 +9,12 @@ mod support;
 use peers::*;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::thread;
 use std::time::{Duration, Instant};
 use support::*;
-
-fn milliseconds(count: u64) -> Duration {
-    Duration::from_millis(count)
-}
 
 /// Runs `shout tcp`.
 fn tcp(address: SocketAddr, rest: &[&str]) -> Outcome {
     talk("tcp", address, rest)
-}
-
-/// A server that answers each `recv` with this, until the client closes. It has seen what came in each.
-fn answering(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Peer<Vec<Vec<u8>>> {
-    once(move |mut stream| {
-        let mut seen = Vec::new();
-        loop {
-            let bytes = recv(&mut stream, 1024);
-            if bytes.is_empty() {
-                return seen;
-            }
-            stream.write_all(&answer(&bytes)).unwrap();
-            seen.push(bytes);
-        }
-    })
 }
 
 fn answer(stream: &mut TcpStream, bytes: &[u8]) {
@@ -130,7 +110,6 @@ fn a_server_that_speaks_first_is_told_however_its_greeting_comes() {
         let bytes = recv(&mut stream, 1024);
         for piece in ["220 ", "mail.example ", "ready\n"] {
             stream.write_all(piece.as_bytes()).unwrap();
-            thread::sleep(milliseconds(10)); // its pace
         }
         stream.write_all(&bytes.to_ascii_uppercase()).unwrap();
         read_to_end(&mut stream)

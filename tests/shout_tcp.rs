@@ -26,21 +26,6 @@ fn tcp(address: SocketAddr, rest: &[&str]) -> Outcome {
     talk("tcp", address, rest)
 }
 
-/// A server that answers each `recv` with this, until the client closes. It has seen what came in each.
-fn answering(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Peer<Vec<Vec<u8>>> {
-    once(move |mut stream| {
-        let mut seen = Vec::new();
-        loop {
-            let bytes = recv(&mut stream, 1024);
-            if bytes.is_empty() {
-                return seen;
-            }
-            stream.write_all(&answer(&bytes)).unwrap();
-            seen.push(bytes);
-        }
-    })
-}
-
 #[test]
 fn each_message_is_answered_before_the_next_is_sent() {
     let server = answering(|bytes| {
@@ -215,6 +200,16 @@ fn a_server_that_never_answers_is_given_up_after_the_timeout() {
         "--timeout",
     ]);
     assert_eq!(server.saw(), b"hello", "and says good-bye properly");
+}
+
+#[test]
+fn a_server_that_takes_no_more_is_told_from_one_that_says_nothing() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let server = once(move |_stream| told.recv_timeout(PATIENCE));
+    let message = "a".repeat(100_000);
+    let outcome = tcp(server.address, &["--timeout", HALF_PATIENCE, "--times", "300", "--at-once", &message]);
+    outcome.fails(&[&server.address.to_string(), "has taken nothing", "0 received", "--at-once"]);
+    drop(tell);
 }
 
 #[test]

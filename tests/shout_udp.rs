@@ -292,6 +292,11 @@ fn the_report_counts_what_has_happened() {
 }
 
 #[test]
+fn a_broadcast_address_is_named_so() {
+    run(&["udp", "255.255.255.255:12000", "hello"]).fails(&["255.255.255.255:12000", "broadcast"]);
+}
+
+#[test]
 fn wrong_usage_is_explained_with_status_2() {
     for arguments in [
         &["udp"][..],

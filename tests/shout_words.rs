@@ -111,21 +111,15 @@ fn what_to_use_instead_is_said() {
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_of_tcp_is_no_failure() {
-    let server = Shoutd::start(&["--tcp", "0"]);
-    let mut shout = Running::start("tcp", server.tcp(), &["--every", "20ms", "--times", "2000", "hello"]);
-    assert_eq!(shout.reads(6), b"HELLO\n");
-    shout.closes_its_output();
-    shout.ends().printed();
-}
-
-#[test]
-fn nor_is_one_of_udp() {
-    let server = Shoutd::start(&["--udp", "0"]);
-    let mut shout = Running::start("udp", server.udp(), &["--every", "20ms", "--times", "2000", "hello"]);
-    assert_eq!(shout.reads(6), b"HELLO\n");
-    shout.closes_its_output();
-    shout.ends().printed();
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let server = Shoutd::start(&["--tcp", "0", "--udp", "0"]);
+    for protocol in ["tcp", "udp"] {
+        let rest = ["--every", "20ms", "--times", "2000", "hello"];
+        let mut shout = Running::start(protocol, server.nth(protocol, 0), &rest);
+        assert_eq!(shout.reads(6), b"HELLO\n");
+        shout.closes_its_output();
+        shout.ends().printed();
+    }
 }
 
 #[test]
@@ -139,6 +133,12 @@ fn nor_is_one_of_http() {
     drop(stdout);
     let outcome = finish(child);
     assert!(outcome.status == Some(0) && !outcome.stderr.contains("shout:"), "{outcome:?}");
+}
+
+#[test]
+fn a_url_without_a_port_is_one_of_port_80() {
+    // No TCP server can have this address, whatever runs on this machine.
+    run(&["http", "255.255.255.255"]).fails(&["255.255.255.255:80", "names no port", "localhost:8080"]);
 }
 
 #[test]

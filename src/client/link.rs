@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// servers never send one, and some are busy.
 const FAREWELL: Duration = Duration::from_millis(200);
 
+/// The same where its reply was wrong.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A connection, counting.
 #[derive(Debug)]
 pub struct Link {
@@ -91,6 +94,9 @@ impl Link {
                     rest = &rest[count..];
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Err(Trouble::stuck(self.peer, self.sent, self.received));
+                }
                 Err(error) => return Err(self.failed(&error)),
             }
         }
@@ -139,6 +145,15 @@ impl Link {
     /// Sends our FIN, if that hasn't been done, and waits a moment for the server's. Returns what it still
     /// had to say.
     pub fn farewell(&mut self) -> Vec<u8> {
+        self.farewell_within(FAREWELL)
+    }
+
+    /// The same after a wrong reply, waiting longer: what else comes tells what kind of server it is.
+    pub fn last_words(&mut self) -> Vec<u8> {
+        self.farewell_within(LAST_WORDS)
+    }
+
+    fn farewell_within(&mut self, wait: Duration) -> Vec<u8> {
         let mut rest = Vec::new();
         if std::mem::replace(&mut self.said_good_bye, true) {
             return rest;
@@ -148,7 +163,7 @@ impl Link {
         if self.stream.shutdown(Shutdown::Write).is_ok() {
             self.closed_after_us(!server_was_first);
         }
-        let end = Instant::now() + FAREWELL;
+        let end = Instant::now() + wait;
         let mut room = [0; 4096];
         while rest.len() < UNASKED {
             let left = end.saturating_duration_since(Instant::now());

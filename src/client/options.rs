@@ -76,6 +76,7 @@ pub struct Tcp {
     #[command(flatten)]
     pub place: Place,
     /// What to send: for each its reply is awaited and printed
+    #[arg(value_name = "MESSAGE")]
     pub messages: Vec<String>,
     /// Send each message so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -122,6 +123,7 @@ pub struct Udp {
     #[command(flatten)]
     pub place: Place,
     /// What to send, a datagram each ("" sends an empty one)
+    #[arg(value_name = "MESSAGE")]
     pub messages: Vec<String>,
     /// Send each message so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

@@ -69,6 +69,23 @@ impl Trouble {
         }
     }
 
+    /// The server takes nothing more, after `sent` and `received` bytes.
+    pub fn stuck(address: SocketAddr, sent: u64, received: u64) -> Trouble {
+        Trouble::new(
+            format!(
+                "{address} has taken nothing for too long, after {sent} bytes sent and {received} received"
+            ),
+            "The server doesn't read: it is busy, or it waits until its replies are read (--at-once reads none before \
+             all is sent; a pipe does both).",
+        )
+    }
+
+    /// The same, with one more piece of advice.
+    pub fn and(mut self, advice: &str) -> Trouble {
+        self.advice = format!("{} {advice}", self.advice);
+        self
+    }
+
     /// What was received could not be written to standard output. Where its reader has closed the pipe
     /// (`| head`), that is nothing to complain of.
     pub fn output(error: &io::Error) -> Trouble {

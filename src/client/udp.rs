@@ -79,8 +79,15 @@ impl Client<'_> {
                 Err(error) => failure = Some((peer, error)),
             }
         }
+        let advice = match &failure {
+            // It takes SO_BROADCAST (ip(7)).
+            Some((_, error)) if error.kind() == ErrorKind::PermissionDenied => {
+                "It is a broadcast address: shout talks to one server."
+            }
+            _ => "Check the address.",
+        };
         let why = failure.map_or(String::new(), |(peer, error)| format!("{peer}: {}", plain(&error)));
-        Err(Trouble::new(format!("can't open a UDP socket for {why}"), "Check the address."))
+        Err(Trouble::new(format!("can't open a UDP socket for {why}"), advice))
     }
 
     fn converse(&mut self) -> Result<(), Trouble> {

@@ -79,7 +79,12 @@ impl Client<'_> {
         }
         self.requests += 1;
 
-        let (mut connection, mut which) = self.connection_to(&host)?;
+        let (mut connection, mut which) = self.connection_to(&host).map_err(|trouble| match url.port() {
+            Some(_) => trouble,
+            None => trouble.and(
+                "The URL names no port, so it is 80: another stands behind the host, as in localhost:8080.",
+            ),
+        })?;
         let start = Instant::now();
         let mut outcome = connection.request(url, self.options);
         if matches!(&outcome, Err(lost) if lost.unanswered) && which == "same connection" {

@@ -54,6 +54,7 @@ impl Comparison {
         // Not seen in time, as both sides speak at once: but all that is too much stands before the reply.
         let more = self.received.saturating_sub(sent);
         if let Ok(more @ 1..) = usize::try_from(more)
+            && !matches!(difference, Difference::Surplus { .. })
             && difference.place() < more as u64
             && more < self.start.len()
             && owed.may_begin(&self.start[more..])

@@ -29,7 +29,7 @@ impl Talk<'_> {
     pub fn hears_nothing(&mut self) -> Result<(), Trouble> {
         let mut said = self.link.unasked();
         if !said.is_empty() {
-            said.extend(self.link.farewell());
+            said.extend(self.link.last_words());
         }
         self.is_over_with(&said)
     }
@@ -63,7 +63,7 @@ impl Talk<'_> {
             }
         }
         if awaited.is_wrong() {
-            awaited.take(&self.link.farewell());
+            awaited.take(&self.link.last_words());
             show(awaited.reply())?;
             return Err(awaited.trouble(&self.link.peer, &self.previous));
         }
