@@ -85,6 +85,9 @@ fn a_reply_that_is_not_the_uppercase_is_shown_and_told() {
     let advice = format!("shout http {}", server.http());
     outcome.fails(&["not the uppercase of what was sent", "HTTP/1.1 4", &advice]);
 
+    let mail = answering(|_| b"220 mail.example ESMTP\r\n".to_vec());
+    tcp(mail.address, &["hello"]).fails(&["not the uppercase", "220 mail.example", "speaks first"]);
+
     // A shorter one is told as soon as it comes, and not for its length.
     let server = once(|mut stream| {
         recv(&mut stream, 1024);

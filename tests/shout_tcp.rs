@@ -197,6 +197,7 @@ fn a_server_that_never_answers_is_given_up_after_the_timeout() {
         "5 bytes sent",
         "0 received",
         "busy",
+        "end of a line",
         "--timeout",
     ]);
     assert_eq!(server.saw(), b"hello", "and says good-bye properly");

@@ -140,13 +140,18 @@ impl Awaited {
 
 /// What to say of a server that begins so.
 pub fn other_service(peer: &dyn Display, start: &[u8]) -> String {
-    match start.starts_with(b"HTTP/") {
-        true => format!("That is an HTTP server. To talk to it: shout http {peer}"),
-        false => {
-            "Uppercase changes a-z to A-Z and nothing else; or another service listens there.".to_owned()
-        }
+    if start.starts_with(b"HTTP/") {
+        format!("That is an HTTP server. To talk to it: shout http {peer}")
+    } else if GREETINGS.iter().any(|greeting| start.starts_with(greeting)) {
+        "That is a greeting, as a mail, FTP or SSH server sends it: such a server speaks first.".to_owned()
+    } else {
+        "Uppercase changes a-z to A-Z and nothing else; or another service listens there.".to_owned()
     }
 }
+
+/// How servers begin that speak first: SMTP and FTP (RFC 5321, RFC 959), POP3 (RFC 1939), IMAP (RFC 9051),
+/// SSH (RFC 4253).
+const GREETINGS: [&[u8]; 5] = [b"220 ", b"220-", b"+OK", b"* OK", b"SSH-"];
 
 /// Whether a reply is what an uppercase server answers to a message.
 pub fn answers(message: &[u8], reply: &[u8], strict: bool) -> bool {
@@ -157,12 +162,10 @@ pub fn answers(message: &[u8], reply: &[u8], strict: bool) -> bool {
 
 /// The server said something before anything was sent.
 pub fn spoke_first(peer: &dyn Display, said: &[u8]) -> Trouble {
-    let advice = if said.starts_with(b"SSH-") {
-        "That is an SSH server."
-    } else {
-        "An uppercase server waits for its client: another service listens there, or one that greets."
-    };
-    Trouble::new(format!("{peer} spoke first, before it was asked: {}", quoted(said)), advice)
+    Trouble::new(
+        format!("{peer} spoke first, before it was asked: {}", quoted(said)),
+        "An uppercase server waits for its client: another service listens there, or one that greets.",
+    )
 }
 
 /// More has come than was expected, behind a reply that was right.

@@ -59,7 +59,7 @@ impl Trouble {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::new(
                 format!("{address} has said nothing for too long, {counts}"),
                 "The connection stands, but no reply came: the server may be busy with somebody else (some serve one \
-                 client at a time), or wait for more. --timeout changes how long to wait.",
+                 client at a time), or wait for more, such as the end of a line. --timeout changes how long to wait.",
             ),
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Trouble::new(
                 format!("{address} has reset the connection, {counts}"),
