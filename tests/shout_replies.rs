@@ -198,6 +198,19 @@ fn a_server_that_goes_by_a_language_may_answer_a_pipe() {
             stream.write_all(text.to_uppercase().as_bytes()).unwrap();
         })
     };
+    // Which is no licence for one that doesn't, nor for more than letters can grow by.
+    let server = Shoutd::start(&["--tcp", "0,repeat=3"]);
+    stream("tcp", server.tcp(), &[], "Grüße\n".as_bytes().to_vec()).fails(&["more came", "at byte 8"]);
+    let grown = once(|mut stream| {
+        let text = String::from_utf8(read_to_end(&mut stream)).unwrap();
+        stream.write_all((text.to_uppercase() + " AND MUCH MORE").as_bytes()).unwrap();
+    });
+    stream("tcp", grown.address, &[], "über".as_bytes().to_vec()).fails(&["more came"]);
+    let wrong = once(|mut stream| {
+        read_to_end(&mut stream);
+        stream.write_all("GRüßE, Y".as_bytes()).unwrap();
+    });
+    stream("tcp", wrong.address, &[], "Grüße, x".as_bytes().to_vec()).fails(&["wrong at byte 9"]);
     for text in ["Straße, über", "ﬁn and so on, ŉ", "ΐ, and longer"] {
         let outcome = stream("tcp", learned().address, &[], text.as_bytes().to_vec());
         assert_eq!(outcome.printed(), text.to_uppercase());

@@ -13,6 +13,7 @@ use crate::client::options::Tcp;
 use crate::client::output;
 use crate::client::trouble::Trouble;
 use crate::sys;
+use crate::uppercase::uppercase;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -92,7 +93,9 @@ fn send(sender: &Sender, mut stream: TcpStream) {
                 break;
             }
         };
-        lock(&sender.owed).promise(&buffer[..count]);
+        let mut owed = buffer[..count].to_vec();
+        uppercase(&mut owed);
+        lock(&sender.owed).promise(owed);
         let mut rest = &buffer[..count];
         while !rest.is_empty() {
             match stream.write(rest) {

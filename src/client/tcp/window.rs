@@ -4,7 +4,7 @@
 //! bounded: where a server is further behind than that, what is promised meanwhile is only counted, and of its
 //! reply no more is known than that it has no lowercase letters.
 
-use crate::uppercase::{has_lowercase, uppercase};
+use crate::uppercase::has_lowercase;
 use std::collections::VecDeque;
 
 /// Bytes that are kept to be compared, unless every byte is to be.
@@ -20,8 +20,11 @@ pub struct Window {
     /// Bytes promised, how often each is to come counted.
     promised: u64,
     compared: u64,
-    /// Letters beyond a to z were owed: from there on a server that goes by a language may be shifted.
-    had_others: bool,
+    /// Bytes of letters beyond a to z that are owed.
+    others: u64,
+    /// One of them may have been changed, as by a server that goes by a language. From there on its reply may be
+    /// shifted.
+    may_be_shifted: bool,
     /// It is shifted.
     is_shifted: bool,
     /// The first bytes that were owed.
@@ -68,26 +71,28 @@ impl Window {
             repeat: repeat.into(),
             promised: 0,
             compared: 0,
-            had_others: false,
+            others: 0,
+            may_be_shifted: false,
             is_shifted: false,
             first: Vec::new(),
         }
     }
 
-    /// These bytes are about to be sent.
-    pub fn promise(&mut self, bytes: &[u8]) {
-        let length = bytes.len() as u64 * self.repeat;
+    /// Bytes are about to be sent, and this is their uppercase.
+    pub fn promise(&mut self, owed: Vec<u8>) {
+        let length = owed.len() as u64 * self.repeat;
         self.promised += length;
         let room = FIRST - self.first.len();
-        self.first.extend(bytes.iter().take(room).map(u8::to_ascii_uppercase));
+        self.first.extend_from_slice(&owed[..owed.len().min(room)]);
+        if !self.strict && !owed.is_ascii() {
+            self.others += owed.iter().filter(|byte| !byte.is_ascii()).count() as u64;
+        }
         // In which pieces a server repeats is its own affair.
-        if self.repeat == 1 && (self.strict || self.kept + bytes.len() <= KEPT) {
-            let mut owed = bytes.to_vec();
-            uppercase(&mut owed);
+        if self.repeat == 1 && (self.strict || self.kept + owed.len() <= KEPT) {
             self.kept += owed.len();
             self.blocks.push_back(Block::Kept(owed, 0));
         } else {
-            self.had_others |= !bytes.is_ascii();
+            self.may_be_shifted |= !self.strict && !owed.is_ascii();
             match self.blocks.back_mut() {
                 Some(Block::Counted(count)) => *count += length,
                 _ => self.blocks.push_back(Block::Counted(length)),
@@ -99,12 +104,14 @@ impl Window {
     pub fn compare(&mut self, mut reply: &[u8]) -> Result<(), Difference> {
         while !reply.is_empty() {
             let at = self.compared;
+            let may_be_longer = at + reply.len() as u64 <= self.most();
             let count = match self.blocks.front_mut() {
-                _ if self.is_shifted => reply.len(),
-                None if self.had_others && !self.strict => {
+                _ if self.is_shifted && may_be_longer => reply.len(),
+                None if self.may_be_shifted && may_be_longer => {
                     self.is_shifted = true;
                     continue;
                 }
+                _ if self.is_shifted => return Err(Difference::Surplus { at }),
                 None => return Err(Difference::Surplus { at }),
                 Some(Block::Counted(left)) => {
                     let count = reply.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
@@ -118,11 +125,9 @@ impl Window {
                 Some(Block::Kept(owed, start)) => {
                     let count = reply.len().min(owed.len() - *start);
                     let (owed_now, came) = (&owed[*start..*start + count], &reply[..count]);
-                    match first_wrong(owed_now, came, self.strict, &mut self.had_others) {
+                    match first_wrong(owed_now, came, self.strict, &mut self.may_be_shifted) {
                         None => {}
-                        Some(place)
-                            if self.had_others && !self.strict && !came[place].is_ascii_lowercase() =>
-                        {
+                        Some(place) if self.may_be_shifted && !came[place].is_ascii_lowercase() => {
                             self.is_shifted = true;
                         }
                         Some(place) => {
@@ -151,6 +156,11 @@ impl Window {
         Ok(())
     }
 
+    /// Bytes that may come at the most: the uppercase of a letter takes up to three times its bytes (ΐ).
+    fn most(&self) -> u64 {
+        self.promised + 2 * self.others * self.repeat
+    }
+
     /// Whether more was promised than has come.
     pub fn owes(&self) -> bool {
         !self.is_shifted && self.compared < self.promised
@@ -168,16 +178,16 @@ impl Window {
     }
 }
 
-/// The first byte that is no reply to what was sent. `had_others` becomes true where letters beyond a to z were
-/// owed up to there.
-fn first_wrong(owed: &[u8], came: &[u8], strict: bool, had_others: &mut bool) -> Option<usize> {
+/// The first byte that is no reply to what was sent. `changed` becomes true where a letter beyond a to z has come
+/// back as another up to there, which only `strict` forbids.
+fn first_wrong(owed: &[u8], came: &[u8], strict: bool, changed: &mut bool) -> Option<usize> {
     if owed == came {
-        *had_others |= !owed.is_ascii();
         return None;
     }
     let is_wrong = |(&wanted, &got): (&u8, &u8)| {
-        *had_others |= wanted >= 0x80;
-        wanted != got && (strict || wanted < 0x80 || got.is_ascii_lowercase())
+        let may_be = !strict && wanted >= 0x80 && !got.is_ascii_lowercase();
+        *changed |= may_be && wanted != got;
+        wanted != got && !may_be
     };
     owed.iter().zip(came).position(is_wrong)
 }
