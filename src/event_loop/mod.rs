@@ -1,6 +1,6 @@
 //! The heart: one thread, one poll, everybody served in turn.
 //!
-//! [`EventLoop::run`] is all of it. A turn of the loop has three parts: ask the kernel who is ready and only
+//! [`EventLoop::turn`] is all of it. A turn of the loop has three parts: ask the kernel who is ready and only
 //! take note of it; give those in the queue a lap, each with a budget; look after those whose time has come.
 //! Listeners and UDP sockets stand in the same queue as connections, so none of them can starve the others.
 //! Nothing here knows what the bytes mean.
@@ -52,6 +52,8 @@ pub enum Verdict {
 pub struct EventLoop<K: Kernel, C> {
     kernel: K,
     limits: Limits,
+    /// What was heard in this turn; kept for its memory.
+    events: Vec<Event>,
     guests: Slots<Guest<K>>,
     queue: Queue,
     timers: Timers,
@@ -110,6 +112,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         EventLoop {
             kernel,
             limits,
+            events: Vec::new(),
             guests: Slots::new(),
             queue: Queue::default(),
             timers: Timers::default(),
@@ -135,32 +138,46 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
 
     /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
     pub fn run(&mut self) -> io::Result<()> {
-        let mut events = Vec::new();
-        loop {
-            self.hear(&mut events)?;
-            let mut now = self.kernel.now();
-            for line in [Line::Heard, Line::Busy] {
-                let end = now.instant + self.limits.lap;
-                for _ in 0..self.queue.len(line) {
-                    if now.instant >= end {
-                        break; // the rest has its turn in the next lap, behind those heard meanwhile
-                    }
-                    let Some(id) = self.queue.pop(line) else { break };
-                    self.drive(id, &mut now);
+        while self.turn()? {}
+        Ok(())
+    }
+
+    /// One turn of the loop. Returns whether there will be another one.
+    pub fn turn(&mut self) -> io::Result<bool> {
+        self.hear()?;
+        let mut now = self.kernel.now();
+        for line in [Line::Heard, Line::Busy] {
+            let end = now.instant + self.limits.lap;
+            for _ in 0..self.queue.len(line) {
+                if now.instant >= end {
+                    break; // the rest has its turn in the next lap, behind those heard meanwhile
                 }
-            }
-            for _ in 0..self.limits.due {
-                let Some(id) = self.timers.due(now.instant) else { break };
-                self.expire(id, &mut now);
-            }
-            self.site.tidy(&now);
-            self.write_log(&now);
-            self.give_memory_back(&now);
-            if self.is_over(&now) {
-                self.log_the_rest(&now);
-                return Ok(());
+                let Some(id) = self.queue.pop(line) else { break };
+                self.drive(id, &mut now);
             }
         }
+        for _ in 0..self.limits.due {
+            let Some(id) = self.timers.due(now.instant) else { break };
+            self.expire(id, &mut now);
+        }
+        self.site.tidy(&now);
+        self.write_log(&now);
+        self.give_memory_back(&now);
+        let over = self.is_over(&now);
+        if over {
+            self.log_the_rest(&now);
+        }
+        Ok(!over)
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.door.inside()
+    }
+
+    /// Bytes that they keep between their turns.
+    pub fn held(&self) -> usize {
+        self.memory.held()
     }
 
     /// Adds a listener.
@@ -181,17 +198,18 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
 
     /// Takes note of everybody who has become ready. Waits for the first of them: not at all while somebody
     /// is queued, else until the next timer.
-    fn hear(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+    fn hear(&mut self) -> io::Result<()> {
+        let mut events = std::mem::take(&mut self.events);
         let mut timeout = self.patience();
         // All there are, but not for ever: while we listen others become ready.
         for _ in 0..=self.guests.len() / self.limits.events {
-            while let Err(error) = self.kernel.wait(events, self.limits.events, timeout) {
+            while let Err(error) = self.kernel.wait(&mut events, self.limits.events, timeout) {
                 if error.kind() != ErrorKind::Interrupted {
                     return Err(error);
                 }
                 timeout = self.patience();
             }
-            for event in &*events {
+            for event in &events {
                 self.note(event);
             }
             if events.len() < self.limits.events {
@@ -199,6 +217,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             }
             timeout = Some(Duration::ZERO);
         }
+        self.events = events;
         Ok(())
     }
 

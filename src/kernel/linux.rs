@@ -20,13 +20,15 @@ use std::time::{Duration, Instant, SystemTime};
 pub struct Linux {
     poll: Poll,
     events: Events,
+    /// The last reading of the clock: its date holds for a second.
+    read: Now,
 }
 
 impl Linux {
     /// A poll that watches nobody yet, and tells of at most `most` sockets at once. Fails as
     /// epoll_create(2) does.
     pub fn new(most: usize) -> io::Result<Linux> {
-        Ok(Linux { poll: Poll::new()?, events: Events::with_capacity(most) })
+        Ok(Linux { poll: Poll::new()?, events: Events::with_capacity(most), read: read_clock() })
     }
 }
 
@@ -38,8 +40,9 @@ pub fn read_clock() -> Now {
 impl Kernel for Linux {
     type Socket = OwnedFd;
 
-    fn now(&self) -> Now {
-        read_clock()
+    fn now(&mut self) -> Now {
+        self.read.set(Instant::now(), SystemTime::now());
+        self.read.clone()
     }
 
     fn wait(&mut self, events: &mut Vec<Event>, most: usize, timeout: Option<Duration>) -> io::Result<()> {

@@ -61,7 +61,7 @@ pub trait Kernel {
     type Socket: fmt::Debug;
 
     /// The time.
-    fn now(&self) -> Now;
+    fn now(&mut self) -> Now;
 
     /// Puts into `events` who has become ready, at most `most` of them: waits for the first one until
     /// `timeout` is over, for ever if there is none. Returning early with none is allowed.

@@ -246,9 +246,10 @@ impl Http {
     pub(super) fn file_sent(&mut self, count: u64, now: &Now, site: &mut impl Content) {
         let State::Replying { following, .. } = &mut self.state else { return };
         if count == 0 {
-            // The head has promised more bytes than there are. Only the close can say so.
+            // The head has promised more bytes than there are, and only the end can say so. Not by a close: with
+            // something unread that would be a reset, and destroy the replies before this one.
             debug!("a file became shorter while it was being sent: closing");
-            self.state = State::Ending(Ending::Close);
+            self.state = State::Ending(Ending::Shutdown);
             return;
         }
         following.advance(count);
@@ -264,10 +265,10 @@ impl Http {
         let more = match source.next(self.output.room_left() - limits::PIECE_ROOM, &mut piece) {
             Ok(more) => more,
             Err(error) => {
-                // The status is sent already. Only closing in the middle can say so; and where it is the close
-                // that ends the body, only a reset.
+                // The status is sent already. Only an end in the middle can say so; and where it is the FIN that ends
+                // the body, only a reset.
                 warn!("a listing breaks off: {error}");
-                self.state = State::Ending(if in_chunks { Ending::Close } else { Ending::Abort });
+                self.state = State::Ending(if in_chunks { Ending::Shutdown } else { Ending::Abort });
                 return;
             }
         };

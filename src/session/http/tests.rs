@@ -615,3 +615,38 @@ fn the_peers_fin_ends_every_state_that_reads() {
         assert_eq!(driven.session.need(), Need::Close, "{begun}");
     }
 }
+
+/// A reply that is made as it is sent, and breaks off behind its first piece.
+struct BreaksOff {
+    pieces: usize,
+}
+
+impl crate::http::content::Pieces for BreaksOff {
+    fn next(&mut self, _most: usize, piece: &mut Vec<u8>) -> std::io::Result<bool> {
+        self.pieces += 1;
+        if self.pieces > 1 {
+            return Err(std::io::ErrorKind::Other.into());
+        }
+        piece.extend_from_slice(b"piece");
+        Ok(true)
+    }
+}
+
+#[test]
+fn what_breaks_off_never_looks_complete() {
+    for (in_chunks, piece, need) in
+        [(true, &b"5\r\npiece\r\n"[..], Need::Shutdown), (false, b"piece", Need::Abort)]
+    {
+        let mut driven = Driven::usual();
+        let source = Box::new(BreaksOff { pieces: 0 });
+        let following = Following::Pieces { source, chunked: in_chunks };
+        driven.session.state = State::Replying { until: driven.now.instant, following, next: Next::End };
+        driven.session.sit(&mut driven.desk);
+        assert_eq!(driven.session.need(), Need::Work);
+        driven.session.work(&driven.now, &mut driven.site);
+        assert_eq!(driven.session.unsent(), piece);
+        driven.session.sent(piece.len(), &driven.now, &mut driven.site);
+        driven.session.work(&driven.now, &mut driven.site);
+        assert_eq!(driven.session.need(), need, "only a reset tells where a FIN ends the body");
+    }
+}
