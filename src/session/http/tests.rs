@@ -173,7 +173,7 @@ fn a_file_that_ends_too_early_closes() {
     let head = driven.session.unsent().len();
     driven.session.sent(head, &driven.now, &mut driven.site);
     driven.session.file_sent(0, &driven.now, &mut driven.site);
-    assert_eq!(driven.session.need(), Need::Close);
+    assert_eq!(driven.session.need(), Need::Shutdown);
 }
 
 #[test]
