@@ -12,7 +12,7 @@
 //! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
 //! | 5 | [`server`], [`values`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
-//! Where to begin reading: [`event_loop::EventLoop::run`] is the heart, [`session::Need`] is the one idea.
+//! Where to begin reading: [`event_loop::EventLoop::turn`] is the heart, [`session::Need`] is the one idea.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
