@@ -17,8 +17,12 @@ pub struct Page {
     pub requests: Vec<u8>,
     /// Bytes of one request.
     pub request: u64,
-    /// The status of the first response, once it is known.
+    /// The status that counts; without it, every 2xx does.
+    wanted: Option<u16>,
+    /// The status of the first response that counts, once it is known.
     pub status: Option<u16>,
+    /// The status of the first responses, where none of them counted.
+    pub refused_with: Option<u16>,
     /// The content.
     pub body: Vec<u8>,
     /// The last head that was understood, so that the same one needn't be read again.
@@ -39,8 +43,8 @@ pub struct Understood {
 
 impl Page {
     /// Nothing known but how to ask.
-    pub fn new(request: &[u8]) -> Page {
-        Page { requests: request.repeat(COPIES), request: request.len() as u64, ..Page::default() }
+    pub fn new(request: &[u8], wanted: Option<u16>) -> Page {
+        Page { requests: request.repeat(COPIES), request: request.len() as u64, wanted, ..Page::default() }
     }
 
     /// What the head at the start of `bytes` says and how long it is, if it is the last one again. Most are,
@@ -68,16 +72,20 @@ impl Page {
         Ok(Some((understood, length)))
     }
 
-    /// Whether a response of this status is to have the content of the first one. An overloaded server may
-    /// say so with another (RFC 9110 section 15.6, RFC 6585 section 4): that is an error and not a wrong reply.
-    pub fn is_comparable(&self, status: u16) -> Result<bool, Wrong> {
-        match self.status {
-            None => Ok(true),
-            Some(first) if first == status => Ok(true),
-            Some(_) if status >= 500 || status == 429 => Ok(false),
-            Some(first) => {
+    /// Whether a response of this status counts, and so has to have the content of the first one that did.
+    /// Others are an error and not a wrong reply: they are counted by their status.
+    pub fn counts(&self, status: u16) -> Result<bool, Wrong> {
+        if !self.wanted.map_or((200..300).contains(&status), |wanted| wanted == status) {
+            return Ok(false);
+        }
+        match (self.status, self.refused_with) {
+            (Some(first), _) if first != status => {
                 Err(Wrong::ended(format!("the status {status}, where the first response had {first}")))
             }
+            (None, Some(refused)) => {
+                Err(Wrong::ended(format!("the status {status}, where the first responses had {refused}")))
+            }
+            _ => Ok(true),
         }
     }
 
