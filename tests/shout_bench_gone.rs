@@ -295,6 +295,9 @@ fn several_processes_are_measured_together() {
     let line = format!("-c 4 --duration 300ms --pid {} {}", pids[0], pids[1]);
     let table = bench::bench("tcp", &one.tcp().to_string(), &line).printed();
     assert!(table.contains("2 threads, sums of 2 processes ("), "{table}");
+    // A process that has nothing to do is hardly the server.
+    let idle = measured("tcp", one.tcp(), &format!("-c 1 --duration 300ms --pid {}", pids[1]));
+    assert!(idle["reduced"].to_string().contains("is it the server's?"), "{idle}");
     let line = format!("--pid {} 4194305", pids[0]);
     bench::bench("tcp", &one.tcp().to_string(), &line).fails(&["no process 4194305"]);
 }

@@ -11,6 +11,7 @@ use bench::*;
 use peers::*;
 use std::io::{Read, Write};
 use std::sync::Mutex;
+use support::*;
 
 /// Runs it against a TCP server that does this to the reply of every fifth message, and gives what it says.
 fn caught_over_tcp(
@@ -41,6 +42,20 @@ fn a_server_that_changes_nothing_is_caught_at_once() {
         outcome.fails(&["answered wrongly: reply ", "differs at byte ", "was expected, and"]);
         assert!(outcome.stdout.is_empty(), "{outcome:?}");
     }
+}
+
+#[test]
+fn another_protocol_is_recognised() {
+    let greeting = tcp_server(|mut stream| {
+        let _ = stream.write_all(b"220 hello\r\n");
+        drop(read_to_end(&mut stream));
+    });
+    let outcome = bench::bench("tcp", &greeting.address.to_string(), "-c 1");
+    outcome.fails(&["answered wrongly", "220 hello"]);
+    let web = Shoutd::start(&["--http", "0"]);
+    // Its head never ends, until it is too long.
+    bench::bench("tcp", &web.http().to_string(), "-c 1 --size 10000")
+        .fails(&["answered wrongly", "shout bench http"]);
 }
 
 #[test]

@@ -48,6 +48,9 @@ pub fn conclude(
         for pid in &server.ended {
             reduced.push(format!("process {pid} has ended: its cost is in none of the figures"));
         }
+        if server.cpu.is_zero() && costs.operations > 0 {
+            reduced.push("the process of --pid has used no CPU at all: is it the server's?".to_owned());
+        }
         if server.switches_are_missing {
             reduced.push(
                 "threads of the server ended meanwhile: their context switches are not counted".to_owned(),

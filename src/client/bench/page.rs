@@ -7,6 +7,9 @@ use crate::client::http::response::{Framing, understand};
 /// Bytes of the longest page, as all of it is kept to be compared with.
 pub const LONGEST: usize = 256 * 1024 * 1024;
 
+/// What to try where bodies differ.
+pub const SAME: &str = "Each has to be the first one again: measure a page that doesn't change.";
+
 /// Copies of the request that are ready to be sent in one piece.
 const COPIES: usize = 64;
 
@@ -61,7 +64,15 @@ impl Page {
         let length = match parsed.parse(bytes) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
-            Err(error) => return Err(Wrong::unasked(format!("a head that isn't HTTP/1 ({error})"), bytes)),
+            Err(error) => {
+                let wrong = Wrong::unasked(format!("a head that isn't HTTP/1 ({error})"), bytes);
+                let is_uppercase = bytes.starts_with(b"GET ");
+                return Err(if is_uppercase {
+                    wrong.with("It says what it hears: shout bench tcp.")
+                } else {
+                    wrong
+                });
+            }
         };
         let (response, framing) =
             understand(&parsed, false).map_err(|why| Wrong::unasked(format!("a head: {why}"), bytes))?;
@@ -107,16 +118,11 @@ impl Page {
         let first = Wrong::first_difference(expected, piece);
         if first == self.body.len() - at {
             let length = self.body.len();
-            return Err(Wrong::unasked(
-                format!("a body that goes on after the {length} bytes of the first one"),
-                &piece[first..],
-            ));
+            let what = format!("a body that goes on after the {length} bytes of the first one");
+            return Err(Wrong::unasked(what, &piece[first..]).with(SAME));
         }
-        Err(Wrong::differs(
-            format!("a body that differs from the first one at byte {}", at + first),
-            expected,
-            piece,
-        ))
+        let what = format!("a body that differs from the first one at byte {}", at + first);
+        Err(Wrong::differs(what, expected, piece).with(SAME))
     }
 
     /// The body has ended after so many bytes.
@@ -125,10 +131,8 @@ impl Page {
             self.status = Some(status);
         }
         if at < self.body.len() {
-            return Err(Wrong::ended(format!(
-                "a body of {at} bytes, where the first had {}",
-                self.body.len()
-            )));
+            let what = format!("a body of {at} bytes, where the first had {}", self.body.len());
+            return Err(Wrong::ended(what).with(SAME));
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! The result for people.
 
-use super::failure::Kind;
 use super::outcome::{Outcome, per};
 use super::plan::{End, Service};
 use super::process::{ServerCost, Tracer};
@@ -24,6 +23,7 @@ fn write(outcome: &Outcome, to: &mut String) -> std::fmt::Result {
     let elapsed = outcome.times.elapsed.as_secs_f64();
     let operations = count(tally.operations as f64);
     let which = match (outcome.plan.service, outcome.plan.status) {
+        _ if tally.operations == 0 => String::new(),
         (Service::Http, Some(status)) => format!(", each {status} and verified"),
         (Service::Http, None) => ", each 2xx and verified".to_owned(),
         _ => ", each verified".to_owned(),
@@ -51,7 +51,7 @@ fn write(outcome: &Outcome, to: &mut String) -> std::fmt::Result {
         writeln!(to, "             counted from the time at which each request was due")?;
     }
     writeln!(to)?;
-    writeln!(to, "errors       {}", errors(outcome))?;
+    writeln!(to, "errors       {}", verdict::errors(outcome).as_deref().unwrap_or("none"))?;
     if outcome.plan.service == Service::Udp {
         writeln!(
             to,
@@ -113,21 +113,6 @@ fn heading(outcome: &Outcome) -> String {
         text += &format!(", {} in all", count(number as f64));
     }
     text
-}
-
-fn errors(outcome: &Outcome) -> String {
-    let failures = &outcome.tally.failures;
-    let some = Kind::ALL.into_iter().filter(|&kind| failures.of(kind) > 0);
-    let said: Vec<String> = some
-        .map(|kind| match (kind, failures.words(kind)) {
-            (Kind::Other, Some(words)) => format!("{} other ({words})", failures.of(kind)),
-            (Kind::Status, _) => verdict::statuses(outcome),
-            _ => {
-                format!("{} {}", count(failures.of(kind) as f64), verdict::words(kind, outcome.plan.service))
-            }
-        })
-        .collect();
-    if said.is_empty() { "none".to_owned() } else { said.join(", ") }
 }
 
 fn server(outcome: &Outcome, cost: &ServerCost, to: &mut String) -> std::fmt::Result {

@@ -85,11 +85,17 @@ impl Upper {
     fn wrong(&self, expected: &[u8], got: &[u8], shared: &Text) -> Wrong {
         if expected.is_empty() {
             let count = bytes(got.len() as u64);
-            return Wrong::unasked(format!("it sent {count} more than it was asked for"), got);
+            let what = match self.sent {
+                0 => format!("it sent {count} before it was asked anything"),
+                _ => format!("it sent {count} more than it was asked for"),
+            };
+            return Wrong::unasked(what, got);
         }
         let at = self.received + Wrong::first_difference(expected, got) as u64;
         let (number, offset) = (at / shared.size + 1, at % shared.size);
-        Wrong::differs(format!("reply {number} on a connection differs at byte {offset}"), expected, got)
+        let wrong =
+            Wrong::differs(format!("reply {number} on a connection differs at byte {offset}"), expected, got);
+        if got.starts_with(b"HTTP/1.") { wrong.with("It speaks HTTP: shout bench http.") } else { wrong }
     }
 }
 

@@ -37,34 +37,39 @@ pub fn of(outcome: &Outcome) -> Option<Trouble> {
             "It was started anew, or died. The figures include the time without it.",
         ));
     }
-    if tally.failures.of(Kind::Status) > 0 {
-        return Some(Trouble::new(format!("{target}: {}", statuses(outcome)), status_advice(outcome)));
-    }
     let chief = tally.failures.chief()?;
-    let said: Vec<String> = Kind::ALL
-        .into_iter()
-        .filter(|&kind| tally.failures.of(kind) > 0)
-        .map(|kind| format!("{} {}", count(tally.failures.of(kind) as f64), words(kind, plan.service)))
-        .collect();
     let first = match (chief, tally.failures.cut()) {
         (Kind::Closed, Some(cut)) => format!("; the first was closed {cut}"),
         _ => String::new(),
     };
-    Some(Trouble::new(format!("{target}: {}{first}", said.join(", ")), advice(chief)))
+    let advice = if chief == Kind::Status { status_advice(outcome) } else { advice(chief).to_owned() };
+    Some(Trouble::new(format!("{target}: {}{first}", errors(outcome)?), advice))
 }
 
-/// A kind of failure and whose it is, behind a number.
-pub fn words(kind: Kind, service: Service) -> &'static str {
-    match kind {
-        Kind::Refused if service == Service::Udp => "refused (ICMP port-unreachable)",
-        Kind::Closed => "closed before their whole reply",
-        Kind::Timeout => "without a reply in time (timeout)",
-        kind => kind.name(),
-    }
+/// Every kind of failure with its number; `None` if there is none.
+pub fn errors(outcome: &Outcome) -> Option<String> {
+    let failures = &outcome.tally.failures;
+    let some = Kind::ALL.into_iter().filter(|&kind| failures.of(kind) > 0);
+    let said: Vec<String> = some
+        .map(|kind| {
+            let number = count(failures.of(kind) as f64);
+            match (kind, failures.words(kind)) {
+                (Kind::Other, Some(words)) => format!("{number} other ({words})"),
+                (Kind::Status, _) => statuses(outcome),
+                (Kind::Refused, _) if outcome.plan.service == Service::Udp => {
+                    format!("{number} refused (ICMP port-unreachable)")
+                }
+                (Kind::Closed, _) => format!("{number} closed before their whole reply"),
+                (Kind::Timeout, _) => format!("{number} without a reply in time (timeout)"),
+                _ => format!("{number} {}", kind.name()),
+            }
+        })
+        .collect();
+    (!said.is_empty()).then(|| said.join(", "))
 }
 
 /// The replies whose status doesn't count, by status.
-pub fn statuses(outcome: &Outcome) -> String {
+fn statuses(outcome: &Outcome) -> String {
     let failures = &outcome.tally.failures;
     let all = outcome.tally.operations + failures.of(Kind::Status);
     let counts = outcome.plan.status.map_or("2xx".to_owned(), |status| status.to_string());
@@ -84,15 +89,19 @@ pub fn statuses(outcome: &Outcome) -> String {
 }
 
 fn status_advice(outcome: &Outcome) -> String {
-    let most = outcome.tally.failures.statuses().iter().max_by_key(|(_, count)| **count);
-    let why = match most {
-        Some((300..400, _)) => "It redirects: measure where that leads to (shout http --follow tells). ",
-        Some((404, _)) => "There is no such page: check the path. ",
-        Some((429, _)) => "It limits how much one client may ask. ",
-        Some((500.., _)) => "It fails, or has too much to do: look at its own messages. ",
+    let failures = &outcome.tally.failures;
+    let most = failures.statuses().iter().max_by_key(|(_, count)| **count);
+    // Where they are mixed, nothing fits all of them.
+    let Some((status, _)) = most.filter(|(_, count)| **count * 2 > failures.of(Kind::Status)) else {
+        return "They are in no other figure.".to_owned();
+    };
+    let why = match status {
+        300..400 => "It redirects: measure where that leads to (shout http --follow tells). ",
+        404 => "There is no such page: check the path. ",
+        429 => "It limits how much one client may ask. ",
+        500.. => "It fails, or has too much to do: look at its own messages. ",
         _ => "",
     };
-    let status = most.map_or(0, |(status, _)| *status);
     format!("{why}They are in no other figure; --status {status} measures them instead.")
 }
 

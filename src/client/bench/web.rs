@@ -2,7 +2,7 @@
 //! status and its content; heads may differ, as dates do.
 
 use super::dialogue::{Dialogue, Fin, Progress};
-use super::page::{Page, Understood};
+use super::page::{Page, SAME, Understood};
 use super::plan::Plan;
 use super::wrong::{self, Wrong};
 use super::wrong_reply;
@@ -243,9 +243,8 @@ impl Web {
             Framing::Length(length) => {
                 let first = page.body.len() as u64;
                 if counts && page.status.is_some() && length != first {
-                    return Err(Wrong::ended(format!(
-                        "a body of {length} bytes, where the first had {first}"
-                    )));
+                    let what = format!("a body of {length} bytes, where the first had {first}");
+                    return Err(Wrong::ended(what).with(SAME));
                 }
                 End::Length(length)
             }
