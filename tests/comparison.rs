@@ -129,6 +129,36 @@ fn rounds_that_disagree_are_no_result_and_it_is_said_alike_everywhere() {
 }
 
 #[test]
+fn rounds_that_agree_on_the_side_and_not_on_the_factor_give_the_least() {
+    let at = Load::Closed(100);
+    let samples = samples_of(&[("loop", at, &[300.0, 1000.0]), ("threads", at, &[100.0, 100.0])]);
+    let said = pair("loop", "threads").verdict(&samples, &[at], Metric::Throughput).unwrap();
+    let expected = "the loop answered more than threads: at least 3.00 times at 100 connections (3.00–10)";
+    assert!(said.contains(expected), "{said}");
+    let back = pair("threads", "loop").verdict(&samples, &[at], Metric::Throughput).unwrap();
+    assert_eq!(said, back);
+    let said = words::summary(&samples, Cores::One, &[at], ("loop", "threads"), Metric::P99).unwrap();
+    assert!(said.contains("most in TCP, 100 connections: at least 3.00 times"), "{said}");
+}
+
+#[test]
+fn keeping_up_in_one_round_is_not_keeping_up() {
+    let at = |rate| Load::Open { connections: 64, rate };
+    let rates = [at(1000), at(5000)];
+    // The first has a backlog of the warm-up in it: the median of both would be enough.
+    let samples = samples_of(&[
+        ("loop", rates[0], &[1000.0, 999.0]),
+        ("loop", rates[1], &[9000.0, 1500.0]),
+        ("pool", rates[0], &[400.0, 1700.0]),
+    ]);
+    assert_eq!(
+        words::kept_up(&samples, Service::Tcp, &rates).unwrap(),
+        "TCP: the loop kept up with 1,000 a second (with 5,000 a second not in every round) and the pool \
+         did not keep up with 1,000 a second in every round."
+    );
+}
+
+#[test]
 fn one_round_alone_is_no_result_and_not_no_difference() {
     let at = Load::Waiting(Beside::Nothing);
     let samples = samples_of(&[("loop", at, &[100.0]), ("threads", at, &[900.0])]);
@@ -175,8 +205,8 @@ fn a_summary_counts_both_sides_and_names_the_largest_factor_of_each() {
             .unwrap();
     assert_eq!(
         said,
-        "The loop answered more than threads in 2 of 3 comparisons, at most 3.00 times (TCP, 1,000 connections); \
-         threads answered more than the loop in 1 of 3 comparisons, at most 1.20 times (TCP, 1 connection)."
+        "The loop answered more than threads in 2 of 3 comparisons, most in TCP, 1,000 connections: 3.00 times; \
+         threads answered more than the loop in 1 of 3 comparisons, most in TCP, 1 connection: 1.20 times."
     );
 }
 

@@ -263,6 +263,16 @@ fn an_interrupt_ends_it_soon_whatever_is_under_way() {
     assert!(interrupt(child.id()).success());
     let result: Value = serde_json::from_str(&finish(child).printed()).unwrap();
     assert!(number(&result, "operations") > 10.0 && number(&result, "under_way") > 0.0, "{result}");
+    // Before there is anything to tell it ends the program, as anywhere.
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    let silent = tcp_server(move |mut stream| {
+        let _ = asked.send(read_request(&mut stream));
+        drop(read_to_end(&mut stream));
+    });
+    let child = shout(&["bench", "http", &silent.address.to_string(), "--timeout", "1h"]).spawn().unwrap();
+    was_asked.recv_timeout(PATIENCE).expect("a request");
+    assert!(interrupt(child.id()).success());
+    assert_eq!(finish(child).status, None, "the signal itself");
     // A server that is gone is no reason to be deaf.
     let mut server = start(None);
     let child = under_load(&server, "tcp", "-c 8 --duration 1h --timeout 1h --json");

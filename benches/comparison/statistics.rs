@@ -52,7 +52,8 @@ pub struct Ratio {
 /// What the rounds say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The one has clearly more: in every round, two at least, and by 5 % or more.
+    /// The one has clearly more: in every round, two at least, and by 5 % or more. Where the rounds are far
+    /// apart, it is so only if even the least of them says that it is twice as much.
     More,
     /// The other has, likewise.
     Less,
@@ -86,11 +87,20 @@ impl Ratio {
         Ratio { factor: 1.0 / self.factor, low: 1.0 / self.high, high: 1.0 / self.low, rounds: self.rounds }
     }
 
+    /// Whether the rounds are close enough together for the factor to mean something.
+    pub fn is_agreed(&self) -> bool {
+        self.high <= self.low * APART
+    }
+
     /// What the rounds say together.
     pub fn finding(&self) -> Finding {
         if self.rounds < 2 {
             Finding::Single
-        } else if self.high > self.low * APART {
+        } else if self.low >= APART {
+            Finding::More
+        } else if self.high <= 1.0 / APART {
+            Finding::Less
+        } else if !self.is_agreed() {
             Finding::Disagreement
         } else if self.low > 1.0 && self.factor >= WORTH_SAYING {
             Finding::More

@@ -6,7 +6,7 @@ use crate::samples::{Metric, Samples};
 use crate::statistics::{Finding, Ratio};
 use crate::units;
 
-/// The part of an offered rate that must be answered for a server to have kept up.
+/// The part of an offered rate that must be answered for a server to have kept up in a round.
 const KEPT_UP: f64 = 0.97;
 
 /// A server in a sentence.
@@ -103,7 +103,16 @@ impl Pair<'_> {
 
 /// A factor, where, and its range.
 fn times(ratio: &Ratio, at: Load) -> String {
-    format!("{} times at {} ({})", factor(ratio.factor), load(at), range(ratio))
+    format!("{} at {} ({})", by(ratio), load(at), range(ratio))
+}
+
+/// By which factor, as far as the rounds agree.
+fn by(ratio: &Ratio) -> String {
+    if ratio.is_agreed() {
+        format!("{} times", factor(ratio.factor))
+    } else {
+        format!("at least {} times", factor(ratio.low))
+    }
 }
 
 fn range(ratio: &Ratio) -> String {
@@ -111,7 +120,7 @@ fn range(ratio: &Ratio) -> String {
 }
 
 fn factor(value: f64) -> String {
-    if value < 10.0 { format!("{value:.2}") } else { units::number(value) }
+    if (0.1..10.0).contains(&value) { format!("{value:.2}") } else { units::number(value) }
 }
 
 /// What is divided, in a sentence.
@@ -157,8 +166,8 @@ pub fn summary(
             let Some(ratio) = (Pair { service, cores, a, b }).ratio(samples, at, metric) else { continue };
             all += 1;
             match ratio.finding() {
-                Finding::More => more.push((ratio.factor, service, at)),
-                Finding::Less => less.push((ratio.inverse().factor, service, at)),
+                Finding::More => more.push((ratio, service, at)),
+                Finding::Less => less.push((ratio.inverse(), service, at)),
                 Finding::Even => even += 1,
                 Finding::Disagreement => apart += 1,
                 Finding::Single => single += 1,
@@ -167,15 +176,16 @@ pub fn summary(
     }
     let mut parts = Vec::new();
     for (larger, smaller, found) in [(a, b, &more), (b, a, &less)] {
-        let most = found.iter().max_by(|one, other| one.0.total_cmp(&other.0));
+        let sure = |ratio: &Ratio| if ratio.is_agreed() { ratio.factor } else { ratio.low };
+        let most = found.iter().max_by(|one, other| sure(&one.0).total_cmp(&sure(&other.0)));
         if let Some((most, service, at)) = most {
             parts.push(format!(
-                "{} in {} of {all} comparisons, at most {} times ({}, {})",
+                "{} in {} of {all} comparisons, most in {}, {}: {}",
                 claim(metric, larger, smaller),
                 found.len(),
-                factor(*most),
                 service.title(),
-                load(*at)
+                load(*at),
+                by(most)
             ));
         }
     }
@@ -238,6 +248,14 @@ pub fn starved(samples: &Samples, which: impl Fn(&Run) -> bool) -> Option<String
     })
 }
 
+/// In which rounds a server kept up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Always,
+    Sometimes,
+    Never,
+}
+
 /// How far each server kept up with the offered rates of a service.
 pub fn kept_up(samples: &Samples, service: Service, rates: &[Load]) -> Option<String> {
     let mut parts = Vec::new();
@@ -246,31 +264,34 @@ pub fn kept_up(samples: &Samples, service: Service, rates: &[Load]) -> Option<St
             let Load::Open { rate, .. } = *at else { return None };
             let run = Run { service, cores: Cores::One, load: *at, server: server.clone() };
             let answered = samples.spread(&run, Metric::Throughput)?;
-            Some((rate, answered.median >= f64::from(rate) * KEPT_UP))
+            let enough = f64::from(rate) * KEPT_UP;
+            let kept = match (answered.low >= enough, answered.high >= enough) {
+                (true, _) => Kept::Always,
+                (false, true) => Kept::Sometimes,
+                (false, false) => Kept::Never,
+            };
+            Some((rate, kept))
         };
-        let tried: Vec<(u32, bool)> = rates.iter().filter_map(keeps).collect();
-        let most = tried.iter().take_while(|(_, kept)| *kept).last();
-        match (most, tried.last()) {
-            (Some((most, _)), Some((last, _))) if most == last => {
-                let offered = units::count((*last).into());
-                parts.push(format!(
-                    "{} kept up with {offered} a second, the most that was offered",
-                    name(&server)
-                ));
+        let tried: Vec<(u32, Kept)> = rates.iter().filter_map(keeps).collect();
+        let kept = tried.iter().take_while(|(_, kept)| *kept == Kept::Always).count();
+        let (most, next) = (tried[..kept].last(), tried.get(kept));
+        let rate = |rate: &u32| format!("{} a second", units::count((*rate).into()));
+        let server = name(&server);
+        parts.extend(match (most, next) {
+            (Some((most, _)), None) => {
+                Some(format!("{server} kept up with {}, the most that was offered", rate(most)))
             }
-            (Some((most, _)), _) => {
-                parts.push(format!(
-                    "{} kept up with {} a second",
-                    name(&server),
-                    units::count((*most).into())
-                ));
+            (Some((most, _)), Some((next, Kept::Sometimes))) => {
+                let most = rate(most);
+                Some(format!("{server} kept up with {most} (with {} not in every round)", rate(next)))
             }
-            (None, Some((last, _))) => {
-                let least = units::count(tried.first().map_or(*last, |(rate, _)| *rate).into());
-                parts.push(format!("{} didn't keep up with {least} a second", name(&server)));
+            (Some((most, _)), Some(_)) => Some(format!("{server} kept up with {}", rate(most))),
+            (None, Some((next, Kept::Sometimes))) => {
+                Some(format!("{server} did not keep up with {} in every round", rate(next)))
             }
-            (None, None) => {}
-        }
+            (None, Some((next, _))) => Some(format!("{server} didn't keep up with {}", rate(next))),
+            (None, None) => None,
+        });
     }
     (!parts.is_empty()).then(|| format!("{}: {}.", service.title(), list(&parts)))
 }

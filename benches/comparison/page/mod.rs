@@ -117,7 +117,8 @@ fn how(samples: &Samples, about: &About) -> String {
          a server process of its own, measured for {} ms after warming up. Every reply was verified, byte for byte. Marks \
          are medians, bars reach from the lowest to the highest round, and factors are quotients of two medians, with the \
          range of the quotients within rounds. A difference is called clear where every round shows it, two at least, and the \
-         factor is 1.05 or more. Rounds whose quotients differ by more than a factor of 2 are no result. Everything \
+         factor is 1.05 or more. Rounds whose quotients differ by more than a factor of 2 are no result, unless each of them says 2 or more; then the \
+         least of them is given. Everything \
          ran over the loopback interface of one machine, so the ratios say more than the figures.</p>\n<dl>\n",
         about.rounds,
         about.sample.as_millis()
