@@ -80,6 +80,18 @@ pub fn count_the_waiting(
     }
 }
 
+/// What was due in the warm-up and not sent yet, if it is much: its replies will be counted, so that there may
+/// be more of them than the rate is.
+pub fn tell_the_backlog(run: &Run, now: u64) -> Option<String> {
+    let (overdue, oldest, _) = run.pace.overdue(now);
+    (now - oldest > LATE.as_nanos() as u64).then(|| {
+        format!(
+            "{overdue} requests of the warm-up were late when measuring began, and are among the replies and \
+             latencies (a longer --warmup, or a lower --rate, leaves none)"
+        )
+    })
+}
+
 /// Sentences on when the server was gone: it is since then, or it came back.
 pub fn tell_when_it_was_gone(run: &Run, since: u64, finished: u64, gone: Option<(u64, Gone)>) -> Vec<String> {
     let presence = &run.tally.presence;

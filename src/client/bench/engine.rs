@@ -117,6 +117,8 @@ impl<'a> Engine<'a> {
                         }
                         None => {
                             self.tell_who_is_missing(crowd);
+                            let now = self.run.clock.now();
+                            self.reduced.extend(ending::tell_the_backlog(&self.run, now));
                             self.begin_measuring(crowd);
                             self.phase = Phase::Measuring { since: self.run.clock.now() };
                         }
