@@ -45,9 +45,18 @@ fn under_load(server: &Shoutd, protocol: &str, rest: &str) -> std::process::Chil
 
 #[test]
 fn a_server_that_is_killed_leaves_its_figures_and_is_said_to_have_died() {
-    for protocol in ["tcp", "udp", "http"] {
+    for (protocol, depth) in [
+        ("tcp", ""),
+        ("tcp", " --pipeline 16"),
+        ("udp", ""),
+        ("udp", " --window 32"),
+        ("udp", " --rate 3000"),
+        ("http", ""),
+        ("http", " --reconnect"),
+    ] {
         let mut server = start(None);
-        let child = under_load(&server, protocol, "-c 8 --duration 20s --timeout 500ms --json");
+        let options = format!("-c 8 --duration 20s --timeout 500ms --json{depth}");
+        let child = under_load(&server, protocol, &options);
         server.signal("KILL");
         server.wait();
         let words = ["the server died ", " after measuring began", "Nothing listens there any more"];
@@ -56,6 +65,9 @@ fn a_server_that_is_killed_leaves_its_figures_and_is_said_to_have_died() {
         let result = complained(&outcome, &words);
         assert!(number(&result, "operations") > 100.0, "{protocol}: {result}");
         assert!(number(&result, "errors.refused") > 0.0, "{protocol}: {result}");
+        if protocol == "udp" {
+            assert_eq!(number(&result, "bytes_sent"), 64.0 * sum(&result), "each is counted once: {result}");
+        }
         let (gone, seconds) = (number(&result, "gone_after_seconds"), number(&result, "seconds"));
         assert!(gone == seconds && gone > 0.05 && gone < 20.0, "the figures are those until then: {result}");
         let throughput = number(&result, "operations") / seconds;

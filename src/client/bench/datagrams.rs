@@ -103,9 +103,12 @@ impl Datagrams {
         let datagram = self.identity.datagram(start, number, &mut self.message);
         // An error may belong to an earlier datagram: the kernel reports refusals at the next call.
         let mut result = socket.socket.send(datagram);
+        let mut is_refused = false;
         if let Err(error) = &result
             && error.kind() == ErrorKind::ConnectionRefused
         {
+            // It frees a place, which would be filled, be refused and be free again for ever.
+            is_refused = true;
             let error = io::Error::from(error.kind());
             self.fail(place, &error, run);
             result =
@@ -135,7 +138,7 @@ impl Datagrams {
             run.tally.lost += 1;
         }
         socket.forget(memory.min(REMEMBERED.max(2 * self.window)));
-        true
+        !is_refused
     }
 
     /// Receives until the socket is dry, or its turn is over.

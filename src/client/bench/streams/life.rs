@@ -18,6 +18,8 @@ impl<D: Dialogue> Streams<D> {
     pub(super) fn connect(&mut self, place: usize, run: &mut Run) {
         let source =
             if self.reconnect { sockets::another_source(self.address, run.tally.ever) } else { None };
+        // Also of one that fails at once, which is not tried again at once.
+        self.seats[place].worked = false;
         let stream = match sockets::connect(self.address, source) {
             Ok(stream) => stream,
             Err(error) => return self.fail(place, Kind::of(&error), &error, run),
@@ -27,7 +29,6 @@ impl<D: Dialogue> Streams<D> {
         seat.stream = Some(stream);
         seat.dialogue = D::new(&mut self.shared);
         seat.send_error = None;
-        seat.worked = false;
         seat.since = run.clock.now();
         for _ in 0..seat.begun.len() {
             seat.dialogue.ask(&self.shared);
