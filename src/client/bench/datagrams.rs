@@ -121,6 +121,12 @@ impl Datagrams {
                 socket.held_back = Some(due);
                 return false;
             }
+            // The refusal of yet another: this one has not been begun.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                self.fail(place, &error, run);
+                run.pace.give_back(1);
+                return false;
+            }
             // It was never sent, and is counted as this failure alone.
             Err(error) => {
                 run.tally.fail(Kind::of(&error), &error, 1, now);
@@ -196,10 +202,14 @@ impl Datagrams {
         }
         sent.state = State::Answered;
         let due = sent.due;
-        if before == State::Lost {
-            run.tally.lost = run.tally.lost.saturating_sub(1); // only late
-        } else {
-            socket.under_way -= 1;
+        match before {
+            State::Lost => run.tally.lost = run.tally.lost.saturating_sub(1), // only late
+            // It was another that was refused, which is still under way or was given up since.
+            State::Refused if !socket.refuse_oldest() => {
+                run.tally.lost = run.tally.lost.saturating_sub(1);
+            }
+            State::Refused => {}
+            State::UnderWay | State::Answered => socket.under_way -= 1,
         }
         if number < socket.answered {
             run.tally.reordered += 1;
@@ -215,10 +225,11 @@ impl Datagrams {
     fn fail(&mut self, place: usize, error: &io::Error, run: &mut Run) {
         run.tally.fail(Kind::of(error), error, 1, run.clock.now());
         self.refused |= error.kind() == ErrorKind::ConnectionRefused;
-        let socket = &mut self.sockets[place];
-        if let Some(oldest) = socket.oldest() {
-            socket.give_up((oldest - socket.first) as usize);
+        if self.sockets[place].refuse_oldest() {
             run.pace.give_back(1);
+        } else if error.kind() == ErrorKind::ConnectionRefused {
+            // It was given up before its refusal came.
+            run.tally.lost = run.tally.lost.saturating_sub(1);
         }
     }
 }
