@@ -3,16 +3,24 @@
 
 use log::{error, warn};
 use shoutd::cli::Options;
-use shoutd::server::{Server, announce};
+use shoutd::event_loop::clock;
+use shoutd::http::accept::Accepts;
+use shoutd::http::content::Content;
+use shoutd::http::response::Status;
+use shoutd::http::target::Target;
+use shoutd::server::{Config, Server, announce};
+use shoutd::site::Site;
+use shoutd::values;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    start_log(options.log.as_deref());
+    start_log(options.log);
     let config = options.config;
     let without_http = config.http.is_empty();
     for (option, unused) in [
@@ -33,6 +41,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if lacks_an_index(&config) {
+        let root = config.root.as_deref().unwrap_or(Path::new("")).display();
+        warn!("{root} has no index.html: / is answered with 404 (--autoindex would list the directory)");
+    }
     let result = listen_to_signals(&server, config.access_log.is_some()).and_then(|()| {
         announce(server.listening());
         shoutd::sys::release_freed_memory();
@@ -45,6 +57,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether somebody who opens the site in a browser would find nothing there.
+fn lacks_an_index(config: &Config) -> bool {
+    let Some(root) = config.root.as_deref().filter(|_| !config.autoindex && !config.http.is_empty()) else {
+        return false;
+    };
+    // The rules may have an answer too. A site of its own is asked, so that nothing is remembered from now.
+    let now = clock::read();
+    let site = Site::in_directory(root, false, &now).ok();
+    let front = Target::parse("/").ok();
+    let status = |(mut site, front): (Site, Target)| site.find(&front, &Accepts::default(), &now).status;
+    site.zip(front).map(status) == Some(Status::NOT_FOUND)
 }
 
 /// SIGTERM and SIGINT each write a byte to the server's bell: the first asks it to stop, the second ends
@@ -61,14 +86,15 @@ fn listen_to_signals(server: &Server, logs: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG.
-fn start_log(level: Option<&str>) {
-    let mut builder = env_logger::Builder::new();
-    builder.filter_level(log::LevelFilter::Info);
-    match level {
-        Some(level) => builder.parse_filters(level),
-        None => builder.parse_default_env(),
+/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG, which is no
+/// option of ours: what it says for others is left out.
+fn start_log(level: Option<String>) {
+    let (directives, mistakes) = match level {
+        Some(level) => (level, Vec::new()),
+        None => directives(&std::env::var("RUST_LOG").unwrap_or_default()),
     };
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(log::LevelFilter::Info).parse_filters(&directives);
     let start = Instant::now();
     builder.format(move |out, record| {
         let since = start.elapsed();
@@ -77,4 +103,17 @@ fn start_log(level: Option<&str>) {
         writeln!(out, "{seconds:3}.{micros:06} {level:5} {}", record.args())
     });
     builder.init();
+    mistakes.iter().for_each(|mistake| warn!("a part of RUST_LOG is left out: {mistake}"));
+}
+
+/// What is understood of a list of levels, and what is wrong with the rest.
+fn directives(text: &str) -> (String, Vec<String>) {
+    let (mut understood, mut mistakes) = (Vec::new(), Vec::new());
+    for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+        match values::log_directive(part) {
+            Ok(()) => understood.push(part),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    (understood.join(","), mistakes)
 }

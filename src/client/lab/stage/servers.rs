@@ -77,9 +77,9 @@ pub fn start(serves: Serves, address: Option<SocketAddr>, change: &Change) -> Re
         Serves::Tcp(options) => {
             let options = values::tcp_listener(format!("0,{options}").trim_end_matches(','));
             let options = options.map_err(|error| Trouble::new(error, ""))?.1;
-            config.tcp = vec![(wanted, change.tcp.clone().unwrap_or(options))];
+            config.tcp = vec![(wanted.into(), change.tcp.clone().unwrap_or(options))];
         }
-        Serves::Udp => config.udp = vec![wanted],
+        Serves::Udp => config.udp = vec![wanted.into()],
         Serves::Web { close_on_error } => {
             config.http = vec![wanted.into()];
             config.http_options.close_on_error = change.close_on_error.unwrap_or(close_on_error);
