@@ -3,16 +3,13 @@
 
 use log::{error, warn};
 use shoutd::cli::Options;
-use shoutd::event_loop::clock;
-use shoutd::http::accept::Accepts;
-use shoutd::http::content::Content;
-use shoutd::http::response::Status;
 use shoutd::http::target::Target;
 use shoutd::server::{Config, Server, announce};
-use shoutd::site::Site;
+use shoutd::site::redirects::Redirects;
 use shoutd::values;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -64,12 +61,13 @@ fn lacks_an_index(config: &Config) -> bool {
     let Some(root) = config.root.as_deref().filter(|_| !config.autoindex && !config.http.is_empty()) else {
         return false;
     };
-    // The rules may have an answer too. A site of its own is asked, so that nothing is remembered from now.
-    let now = clock::read();
-    let site = Site::in_directory(root, false, &now).ok();
+    // The rules may have an answer too.
+    let is_file = |name: &str| fs::metadata(root.join(name)).is_ok_and(|metadata| metadata.is_file());
+    let rules = is_file("_redirects").then(|| fs::read(root.join("_redirects")).ok()).flatten();
+    let rules = rules.and_then(|text| Redirects::parse(&String::from_utf8_lossy(&text)).ok());
     let front = Target::parse("/").ok();
-    let status = |(mut site, front): (Site, Target)| site.find(&front, &Accepts::default(), &now).status;
-    site.zip(front).map(status) == Some(Status::NOT_FOUND)
+    let is_ruled = rules.zip(front).is_some_and(|(rules, front)| rules.find(&front, false).is_some());
+    !is_ruled && !is_file("index.html")
 }
 
 /// SIGTERM and SIGINT each write a byte to the server's bell: the first asks it to stop, the second ends
