@@ -380,6 +380,15 @@ fn the_site_stands_by_itself() {
         for foreign in ["<script", "src=", "url(", "@import", "href=\"http"] {
             assert!(!page.contains(foreign) && !index.contains(foreign), "{foreign}");
         }
+        // On a narrow screen no column is left out: only headings, what is empty, and the words of pictures, which
+        // are in the table too.
+        let hidden = page.split("@media (max-width").nth(1).unwrap().split("@media").next().unwrap().lines();
+        for line in
+            hidden.flat_map(|line| line.split_inclusive('}')).filter(|rule| rule.contains("display: none"))
+        {
+            let selector = line.split('{').next().unwrap().trim();
+            assert!(["svg .words", "tr:first-child", ".packets td:empty"].contains(&selector), "{line}");
+        }
         // Two conversations, two pictures; and every element that is opened is closed.
         assert_eq!(page.matches("<svg").count(), 2);
         for element in ["svg", "table", "section", "details", "figure", "small", "g", "text", "div"] {

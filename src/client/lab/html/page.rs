@@ -209,7 +209,7 @@ fn code(path: &code_path::Path) -> String {
 /// The table and the plots of `transfer`.
 fn transfers(outcome: &Outcome) -> String {
     let mut text = String::from(
-        "<section>\n<h2>File size against packets</h2>\n<div class=\"scroll\"><table>\n<tr><th class=\"n\">bytes</th>\
+        "<section>\n<h2>File size against packets</h2>\n<div class=\"scroll\"><table class=\"files\">\n<tr><th class=\"n\">bytes</th>\
          <th class=\"n\">C → S</th><th class=\"n\">C ← S</th><th class=\"n\">packets</th><th class=\"n\">seconds</th>\
          <th class=\"n\">mean payload</th><th class=\"n\">kernel’s count</th></tr>\n",
     );
