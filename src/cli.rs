@@ -7,6 +7,7 @@ use crate::access_log::Destination;
 use crate::server::Config;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
+use crate::slips;
 use crate::sockets::Place;
 use crate::values;
 use clap::builder::ValueParser;
@@ -172,8 +173,8 @@ impl Options {
     }
 
     /// The same for these words, of which the first is the program's name.
-    pub fn parse_from(words: impl IntoIterator<Item: Into<OsString> + Clone>) -> Options {
-        Options::of(&command().get_matches_from(words))
+    pub fn parse_from(words: impl IntoIterator<Item: Into<OsString>>) -> Options {
+        Options::of(&slips::matches(command(), words))
     }
 
     /// What was matched by [`command`], or by a command that has its arguments and others.

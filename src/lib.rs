@@ -10,7 +10,7 @@
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`access_log`] | files; never a socket |
 //! | 4 | [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
-//! | 5 | [`server`], [`values`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
+//! | 5 | [`server`], [`values`], [`slips`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
 //! Where to begin reading: [`event_loop::EventLoop::run`] is the heart, [`session::Need`] is the one idea.
 #![deny(unsafe_code)]
@@ -29,6 +29,7 @@ pub mod now;
 pub mod server;
 pub mod session;
 pub mod site;
+pub mod slips;
 pub mod sockets;
 pub mod sys;
 pub mod uppercase;

@@ -61,13 +61,17 @@ fn lacks_an_index(config: &Config) -> bool {
     let Some(root) = config.root.as_deref().filter(|_| !config.autoindex && !config.http.is_empty()) else {
         return false;
     };
-    // The rules may have an answer too.
-    let is_file = |name: &str| fs::metadata(root.join(name)).is_ok_and(|metadata| metadata.is_file());
-    let rules = is_file("_redirects").then(|| fs::read(root.join("_redirects")).ok()).flatten();
-    let rules = rules.and_then(|text| Redirects::parse(&String::from_utf8_lossy(&text)).ok());
-    let front = Target::parse("/").ok();
-    let is_ruled = rules.zip(front).is_some_and(|(rules, front)| rules.find(&front, false).is_some());
-    !is_ruled && !is_file("index.html")
+    let is_file = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if is_file(&root.join("index.html")) {
+        return false;
+    }
+    // The rules may have an answer.
+    let rules = root.join("_redirects");
+    let rules = if is_file(&rules) { fs::read_to_string(&rules).unwrap_or_default() } else { String::new() };
+    match (Redirects::parse(&rules), Target::parse("/")) {
+        (Ok(rules), Ok(front)) => rules.find(&front, false).is_none(),
+        _ => true,
+    }
 }
 
 /// SIGTERM and SIGINT each write a byte to the server's bell: the first asks it to stop, the second ends
@@ -84,15 +88,13 @@ fn listen_to_signals(server: &Server, logs: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG, which is no
-/// option of ours: what it says for others is left out.
+/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG, which may be
+/// meant for others too, so that a mistake in it is no more than told.
 fn start_log(level: Option<String>) {
-    let (directives, mistakes) = match level {
-        Some(level) => (level, Vec::new()),
-        None => directives(&std::env::var("RUST_LOG").unwrap_or_default()),
-    };
+    let variable = std::env::var("RUST_LOG").unwrap_or_default();
+    let mistake = level.is_none().then(|| values::log_filter(&variable).err()).flatten();
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(log::LevelFilter::Info).parse_filters(&directives);
+    builder.filter_level(log::LevelFilter::Info).parse_filters(level.as_deref().unwrap_or(&variable));
     let start = Instant::now();
     builder.format(move |out, record| {
         let since = start.elapsed();
@@ -101,17 +103,7 @@ fn start_log(level: Option<String>) {
         writeln!(out, "{seconds:3}.{micros:06} {level:5} {}", record.args())
     });
     builder.init();
-    mistakes.iter().for_each(|mistake| warn!("a part of RUST_LOG is left out: {mistake}"));
-}
-
-/// What is understood of a list of levels, and what is wrong with the rest.
-fn directives(text: &str) -> (String, Vec<String>) {
-    let (mut understood, mut mistakes) = (Vec::new(), Vec::new());
-    for part in text.split(',').filter(|part| !part.trim().is_empty()) {
-        match values::log_directive(part) {
-            Ok(()) => understood.push(part),
-            Err(mistake) => mistakes.push(mistake),
-        }
+    if let Some(mistake) = mistake.filter(|_| !variable.is_empty()) {
+        warn!("RUST_LOG is not understood in full: {mistake}");
     }
-    (understood.join(","), mistakes)
 }

@@ -2,6 +2,7 @@
 
 use crate::limits;
 use crate::session::upper::UpperOptions;
+use crate::slips::did_you_mean;
 use crate::sockets::Place;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -129,22 +130,6 @@ pub fn log_directive(part: &str) -> Result<(), String> {
     Err(format!("{part:?} is no level: they are error, warn, info, debug, trace and off{meant}"))
 }
 
-/// Asks about a misspelt word whether the nearest of these was meant; empty where none is near.
-fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(word, names).map_or(String::new(), |name| format!("; did you mean {name}?"))
-}
-
-/// The name that a misspelt word probably means, by the measure that clap takes for options; `None` where none is
-/// near.
-pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Its work grows with the square of the length, and no name is longer.
-    let word: String = word.chars().take(64).collect();
-    let likeness = names.into_iter().map(|name| (strsim::jaro(&word, name), name));
-    let (most, name) = likeness.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    // Less than 0.8 is more than a slip: greeting is 0.71 of repeat.
-    (most > 0.8).then_some(name)
-}
-
 /// Reads what a flag may be set to in the environment. (clap has a parser for that, of 20 KB.)
 pub fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
@@ -256,25 +241,6 @@ mod tests {
         }
         assert!(log_filter("warn,debgu").unwrap_err().ends_with("; did you mean debug?"));
         assert!(log_filter("shoutd=lound").unwrap_err().ends_with(" and off"));
-    }
-
-    #[test]
-    fn a_slip_of_the_finger_finds_what_was_meant() {
-        for (slip, meant) in [
-            ("raed", Some("read")),
-            ("reads", Some("read")),
-            ("repaet", Some("repeat")),
-            ("mesages", Some("messages")),
-            ("dleay", Some("delay")),
-            ("speed", None),
-            ("", None),
-            ("x", None),
-            ("greeting", None),
-            ("ärger", None),
-        ] {
-            assert_eq!(nearest(slip, LISTENER_OPTIONS), meant, "{slip}");
-        }
-        assert_eq!(nearest(&"read".repeat(100_000), LISTENER_OPTIONS), None);
     }
 
     #[test]

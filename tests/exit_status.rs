@@ -98,8 +98,10 @@ fn wrong_usage_ends_with_status_2_and_says_what_is_wrong() {
         (&["--log", "shoutdebug"], "shoutdebug"),
         (&["--log", "info,=debug"], "=debug"),
         (&["--log", ""], "--log"),
-        (&["--rot", "www"], "--root"),
-        (&["--keepalive", "5s"], "--keep-alive"),
+        (&["--rot", "www"], "'--root'"),
+        (&["--tpc", "0"], "'--tcp'"),
+        (&["--max-conn=5"], "'--max-connections'"),
+        (&["--keepalive", "5s"], "'--keep-alive'"),
         (&["--tcp", "0,raed=5"], "did you mean read?"),
     ];
     for (arguments, part) in wrong {
@@ -121,6 +123,25 @@ fn wrong_usage_ends_with_status_2_and_says_what_is_wrong() {
         command.env(variable, value);
         let ended = end_of(command);
         assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), ""), "{variable}={value}");
+    }
+}
+
+#[test]
+fn shout_is_told_of_its_slips_too() {
+    let Some(shout) = option_env!("CARGO_BIN_EXE_shout") else { return };
+    for (words, part) in [
+        (&["tpc", "localhost", "1"][..], "'tcp'"),
+        (&["lba"], "'lab'"),
+        (&["bench", "htpt", "localhost"], "'http'"),
+        (&["tcp", "localhost", "1", "--reprot"], "'--report'"),
+        (&["bench", "tcp", "localhost:1", "--conections", "3"], "'--connections'"),
+        (&["lab", "onshot"], "oneshot"),
+        (&["lab", "oneshot", "--server", "raed=5"], "did you mean read?"),
+    ] {
+        let output = Command::new(shout).args(words).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(part), "{words:?}: {said}");
     }
 }
 

@@ -13,7 +13,7 @@ mod udp;
 mod web;
 
 use super::experiment::{Experiment, Group};
-use crate::values;
+use crate::slips;
 
 /// All experiments, in the order of their groups.
 pub fn all() -> Vec<&'static Experiment> {
@@ -44,7 +44,7 @@ pub fn named(name: &str) -> Option<&'static Experiment> {
 
 /// The name that was probably meant, `all` included.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    values::nearest(name, all().into_iter().map(|experiment| experiment.name).chain(["all"]))
+    slips::nearest(name, all().into_iter().map(|experiment| experiment.name).chain(["all"]))
 }
 
 #[cfg(test)]
