@@ -157,7 +157,7 @@ fn the_prediction_stands_there_before_the_waiting() {
     let start = Instant::now();
     let mut child = Killed(command.spawn().unwrap());
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line == "There are waits of 2.00 s in all in it."));
+    assert!(lines.any(|line| line == "It waits on purpose: 2.00 s in all at least."));
     let told = start.elapsed();
     assert!(lines.any(|line| line == "Predicted and measured"));
     // The second request comes two seconds after the first.
@@ -173,7 +173,7 @@ fn on_a_terminal_it_shows_that_it_runs() {
         return skip("script is missing");
     };
     let said = text(&output);
-    assert!(said.contains("double-fin runs, with waits of 2.00 s:"), "{said:?}");
+    assert!(said.contains("double-fin runs, and waits 2.00 s at least:"), "{said:?}");
 }
 
 #[test]

@@ -20,9 +20,12 @@ impl Waiting {
             let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             let waits = experiment.waits();
-            let of =
-                if waits.is_zero() { String::new() } else { format!(", with waits of {}", seconds(waits)) };
-            bar.set_message(format!("{} runs{of}:", experiment.name));
+            let on_purpose = if waits.is_zero() {
+                String::new()
+            } else {
+                format!(", and waits {} at least", seconds(waits))
+            };
+            bar.set_message(format!("{} runs{on_purpose}:", experiment.name));
             bar.enable_steady_tick(EVERY);
             bar
         });

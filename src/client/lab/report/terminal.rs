@@ -36,7 +36,7 @@ pub fn prediction(experiment: &Experiment, change: &Change, style: &Style) -> St
     text += &section("What will happen, and why", style);
     text += &paragraph(experiment.because, style);
     if experiment.waits() >= WORTH_TELLING {
-        text += &format!("There are waits of {} in all in it.\n", seconds(experiment.waits()));
+        text += &format!("It waits on purpose: {} in all at least.\n", seconds(experiment.waits()));
     }
     text
 }
