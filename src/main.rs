@@ -4,7 +4,8 @@
 use log::{error, warn};
 use shoutd::cli::Options;
 use shoutd::http::target::Target;
-use shoutd::server::{Config, Server, announce};
+use shoutd::outlet::ServerLog;
+use shoutd::server::{Config, Server};
 use shoutd::site::redirects::Redirects;
 use shoutd::values;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -17,7 +18,7 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    start_log(options.log);
+    let log = start_log(options.log);
     let config = options.config;
     let without_http = config.http.is_empty();
     for (option, unused) in [
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     if config.autoindex && config.root.is_none() {
         warn!("--autoindex is not used: the built-in site has an index (--root DIR)");
     }
-    let server = match Server::bind(&config) {
+    let mut server = match Server::bind(&config) {
         Ok(server) => server,
         Err(error) => {
             error!("{error}");
@@ -43,7 +44,8 @@ fn main() -> ExitCode {
         warn!("{root} has no index.html: / is answered with 404 (--autoindex would list the directory)");
     }
     let result = listen_to_signals(&server, config.access_log.is_some()).and_then(|()| {
-        announce(server.listening());
+        log.into_iter().for_each(|log| server.look_after(log));
+        server.announce();
         shoutd::sys::release_freed_memory();
         server.run()
     });
@@ -89,8 +91,9 @@ fn listen_to_signals(server: &Server, logs: bool) -> io::Result<()> {
 }
 
 /// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG, which may be
-/// meant for others too, so that a mistake in it is no more than told.
-fn start_log(level: Option<String>) {
+/// meant for others too, so that a mistake in it is no more than told. Nobody has to read it: the loop never waits
+/// for stderr, and looks after what it didn't take at once.
+fn start_log(level: Option<String>) -> Option<ServerLog> {
     let variable = std::env::var("RUST_LOG").unwrap_or_default();
     let mistake = level.is_none().then(|| values::log_filter(&variable).err()).flatten();
     let mut builder = env_logger::Builder::new();
@@ -102,8 +105,13 @@ fn start_log(level: Option<String>) {
         let level = record.level().as_str().to_ascii_lowercase();
         writeln!(out, "{seconds:3}.{micros:06} {level:5} {}", record.args())
     });
+    let log = ServerLog::on_stderr().ok();
+    if let Some(log) = &log {
+        builder.target(env_logger::Target::Pipe(Box::new(log.clone())));
+    }
     builder.init();
     if let Some(mistake) = mistake.filter(|_| !variable.is_empty()) {
         warn!("RUST_LOG is not understood in full: {mistake}");
     }
+    log
 }

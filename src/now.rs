@@ -22,6 +22,15 @@ impl Now {
     pub fn new(instant: Instant, wall: SystemTime) -> Now {
         Now { instant, wall, date: Date::new(wall) }
     }
+
+    /// Shows what these two clocks show now. The date is written anew only when its second is over.
+    pub fn set(&mut self, instant: Instant, wall: SystemTime) {
+        let second = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        if second(wall) != second(self.wall) {
+            self.date = Date::new(wall);
+        }
+        (self.instant, self.wall) = (instant, wall);
+    }
 }
 
 /// The last second that the format can show, 9999-12-31 23:59:59.

@@ -8,16 +8,18 @@ use crate::access_log::{AccessLog, Destination};
 use crate::event_loop::answers::Answers;
 use crate::event_loop::listener::{Listener, Service};
 use crate::event_loop::udp::Udp;
-use crate::event_loop::{EventLoop, Ring, clock};
-use crate::limits;
+use crate::event_loop::{EventLoop, Ring};
+use crate::kernel::linux::{Linux, read_clock};
+use crate::limits::{self, Limits};
 use crate::now::Now;
+use crate::outlet::ServerLog;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
 use crate::site::Site;
 use crate::sockets::{self, Place, UnixPath};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -44,13 +46,15 @@ pub struct Config {
     pub access_log: Option<Destination>,
     /// Connections at once; if `None`, as many as the descriptor limit allows.
     pub max_connections: Option<usize>,
+    /// Bytes that half-read requests and unsent replies may hold together.
+    pub memory: usize,
     /// How long replies under way have after a request to stop.
     pub drain: Duration,
 }
 
 /// Everything bound and ready to run.
 pub struct Server {
-    event_loop: EventLoop<Site>,
+    event_loop: EventLoop<Linux, Site>,
     listening: Listening,
     stopper: UnixStream,
     reopener: UnixStream,
@@ -95,9 +99,10 @@ impl StartError {
 impl Server {
     /// Binds every socket and opens the site.
     pub fn bind(config: &Config) -> Result<Server, StartError> {
-        let now = clock::read();
-        let mut event_loop = EventLoop::new(config.open_site(&now)?, config.connection_limit(), config.drain)
-            .map_err(|error| internal("polling", error))?;
+        let now = read_clock();
+        let limits = config.limits();
+        let kernel = Linux::new(limits.events).map_err(|error| internal("polling", error))?;
+        let mut event_loop = EventLoop::new(kernel, config.open_site(&now)?, limits);
         if let Some(destination) = &config.access_log {
             event_loop.log_to(AccessLog::open(destination).map_err(|error| log_error(destination, error))?);
         }
@@ -106,9 +111,7 @@ impl Server {
         let mut paths = Vec::new();
         let listening = config.bind(&now, &mut paths, &mut |bound| match bound {
             Bound::Listener(socket, service) => event_loop.add_listener(Listener::new(socket, service)),
-            Bound::Udp(socket, answers) => {
-                event_loop.add_udp(Udp::new(mio::net::UdpSocket::from_std(socket), *answers))
-            }
+            Bound::Udp(socket, answers) => event_loop.add_udp(Udp::new(socket.into(), *answers)),
         })?;
         Ok(Server { event_loop, listening, stopper, reopener, _paths: paths })
     }
@@ -129,6 +132,16 @@ impl Server {
         self.reopener.try_clone()
     }
 
+    /// Has the loop look after the server's own log.
+    pub fn look_after(&mut self, log: ServerLog) {
+        self.event_loop.look_after(log);
+    }
+
+    /// Says on stdout what was bound, and `ready`, without waiting for somebody to read it.
+    pub fn announce(&mut self) {
+        self.event_loop.announce(&announcement(&self.listening));
+    }
+
     /// Serves until it is stopped. Fails only if polling does.
     pub fn run(mut self) -> io::Result<()> {
         self.event_loop.run()
@@ -143,6 +156,16 @@ impl Config {
                 Site::in_directory(root, self.autoindex, now).map_err(|error| root_error(root, error))
             }
             None => Site::built_in(now).map_err(|error| internal("the built-in site", error)),
+        }
+    }
+
+    /// The limits of the loop that serves this.
+    fn limits(&self) -> Limits {
+        Limits {
+            connections: self.connection_limit(),
+            memory: self.memory,
+            drain: self.drain,
+            ..Limits::default()
         }
     }
 
@@ -262,23 +285,17 @@ fn listen(
     take(Bound::Listener(socket, service)).map_err(fail)
 }
 
-/// Says on stdout what was bound, and `ready`. Scripts wait for the last of these lines. That nobody reads them
-/// is no reason not to serve.
-pub fn announce(listening: &[(&'static str, Place)]) {
-    let mut lines = String::new();
-    for (scheme, place) in listening {
-        lines += &format!("listening on {scheme}://{place}\n");
-    }
-    lines += "ready\n";
-    let mut stdout = io::stdout();
-    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+/// What is said on stdout: each socket that was bound, and `ready`. Scripts wait for the last of these lines.
+pub fn announcement(listening: &[(&'static str, Place)]) -> String {
+    let lines = listening.iter().map(|(scheme, place)| format!("listening on {scheme}://{place}\n"));
+    lines.chain(["ready\n".to_owned()]).collect()
 }
 
 /// A stream whose bytes wake the loop up and ask it for something.
-fn bell(event_loop: &mut EventLoop<Site>, ring: Ring) -> io::Result<UnixStream> {
+fn bell(event_loop: &mut EventLoop<Linux, Site>, ring: Ring) -> io::Result<UnixStream> {
     let (bell, ringer) = UnixStream::pair()?;
     bell.set_nonblocking(true)?;
-    event_loop.add_bell(mio::net::UnixStream::from_std(bell), ring)?;
+    event_loop.add_bell(bell.into(), ring)?;
     Ok(ringer)
 }
 

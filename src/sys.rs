@@ -89,9 +89,7 @@ impl Datagrams {
     }
 
     fn receive_with(&mut self, socket: BorrowedFd, flags: libc::c_int) -> io::Result<usize> {
-        self.received = 0;
-        self.answers.clear();
-        self.answered = 0;
+        self.forget();
         let mut pieces = [const { MaybeUninit::<libc::iovec>::uninit() }; limits::DATAGRAMS];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; limits::DATAGRAMS];
         let mut controls = self.controls.iter_mut();
@@ -120,6 +118,35 @@ impl Datagrams {
             *sizes = Sizes { payload: header.msg_len as usize, source: header.msg_hdr.msg_namelen, control };
         }
         Ok(self.received)
+    }
+
+    /// Takes datagrams from elsewhere in place of a socket: as many as are there, up to a batch. Returns how many.
+    pub fn load<'a>(&mut self, datagrams: impl Iterator<Item = (&'a [u8], SocketAddr)>) -> usize {
+        self.forget();
+        for (place, (payload, source)) in datagrams.take(limits::DATAGRAMS).enumerate() {
+            let length = payload.len().min(STRIDE);
+            self.payloads[place * STRIDE..][..length].copy_from_slice(&payload[..length]);
+            let source = socket2::SockAddr::from(source);
+            // SAFETY: it points to a whole sockaddr_storage, which is plain bytes.
+            self.sources[place] = unsafe { source.as_ptr().cast::<libc::sockaddr_storage>().read() };
+            self.sizes[place] = Sizes { payload: length, source: source.len(), control: 0 };
+            self.received = place + 1;
+        }
+        self.received
+    }
+
+    /// The first of those still to be sent back, and where to; for who sends it in place of a socket, and then
+    /// [skips](Self::skip) it.
+    pub fn first_unsent(&self) -> Option<(&[u8], SocketAddr)> {
+        let &place = self.answers.get(self.answered)?;
+        let payload = &self.payloads[place * STRIDE..][..self.sizes[place].payload];
+        Some((payload, address(&self.sources[place])?))
+    }
+
+    fn forget(&mut self) {
+        self.received = 0;
+        self.answers.clear();
+        self.answered = 0;
     }
 
     /// One of those that [`receive`](Self::receive) counted.

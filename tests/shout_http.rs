@@ -179,6 +179,49 @@ fn head_asks_for_no_body_and_expects_none() {
 }
 
 #[test]
+fn folded_lines_are_joined_by_a_space() {
+    // RFC 9112 section 5.2: a user agent must, before it makes sense of a value.
+    let to = "HTTP/1.1 302 Found\r\nLocation:\r\n\t/there\r\nX-Long: one \r\n   two\n three\r\n \r\n\
+              Content-Length:\r\n 0\r\n\r\n";
+    let there = "HTTP/1.1 200 OK\r\nConnection: x,\r\n close\r\nContent-Length: 8\r\n\r\na\n b\r\n\tc";
+    let server = http_server(vec![(vec![to.as_bytes().to_vec(), there.as_bytes().to_vec()], Then::Close)]);
+    let url = server.address.to_string();
+    let outcome = http(&["--follow", "-i", &url]);
+    let head =
+        "HTTP/1.1 302 Found\r\nLocation: /there\r\nX-Long: one two three \r\nContent-Length: 0\r\n\r\n";
+    let there = there.replace("x,\r\n close", "x, close");
+    assert_eq!(
+        (outcome.status, &*outcome.stdout),
+        (Some(0), &*[head, &there].concat().into_bytes()),
+        "{outcome:?}"
+    );
+    assert!(server.saw()[0][1].starts_with("GET /there "));
+
+    // It comes byte by byte as well.
+    let server = once(move |mut stream| {
+        read_request(&mut stream).unwrap();
+        for byte in to.as_bytes() {
+            stream.write_all(&[*byte]).unwrap();
+            thread::sleep(Duration::from_millis(1)); // each in another segment
+        }
+    });
+    let outcome = http(&["-i", &server.address.to_string()]);
+    assert_eq!((outcome.status, &*outcome.stdout), (Some(0), head.as_bytes()), "{outcome:?}");
+}
+
+#[test]
+fn many_fields_are_no_reason_to_refuse_a_response() {
+    for count in [101, 2500] {
+        let fields: String = (0..count).map(|number| format!("X-{number}: some value\r\n")).collect();
+        let reply = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 5\r\n\r\nhello");
+        assert!(reply.len() < 64 * 1024);
+        let server = http_server(vec![(vec![reply.into_bytes()], Then::CloseAtTheNext)]);
+        let outcome = http(&[&server.address.to_string()]);
+        assert_eq!((outcome.status, &*outcome.stdout), (Some(0), &b"hello"[..]), "{count}: {outcome:?}");
+    }
+}
+
+#[test]
 fn responses_that_never_have_a_body_have_none() {
     let replies = [
         "HTTP/1.1 204 No Content\r\n\r\n",

@@ -231,6 +231,28 @@ fn bytes_that_nobody_has_asked_for_are_no_response() {
 }
 
 #[test]
+fn bytes_behind_the_last_response_are_told() {
+    let with_more = [ok("first"), b"!?.".to_vec()].concat();
+    for then in [Then::CloseAtTheNext, Then::Close] {
+        let server = http_server(vec![(vec![with_more.clone()], then)]);
+        let address = server.address.to_string();
+        let outcome = http(&[&address]);
+        assert_eq!((outcome.status, &*outcome.stdout), (Some(0), &b"first"[..]), "{outcome:?}");
+        let told = format!(
+            "shout: more came from {address} than was expected: 3 bytes behind the response, \"!?.\""
+        );
+        assert!(outcome.stderr.contains(&told), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_server_that_speaks_tls_is_named_so() {
+    // An alert: protocol_version.
+    let (outcome, address) = http_to(&[21, 3, 3, 0, 2, 2, 70]);
+    outcome.fails(&[&address, "did not answer in HTTP/1", "TLS", "curl"]);
+}
+
+#[test]
 fn redirects_that_lead_in_a_circle_or_nowhere_are_a_failure() {
     let to = |location: &str| {
         format!("HTTP/1.1 301 Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes()

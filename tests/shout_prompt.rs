@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,8 +58,12 @@ impl Terminal {
 
     /// A shout with all three streams on a terminal.
     fn with_shout(protocol: &str, address: SocketAddr, rest: &[&str]) -> (Terminal, Child) {
+        Terminal::with(shout(&line(protocol, address, rest)))
+    }
+
+    /// The same for any command.
+    fn with(mut command: Command) -> (Terminal, Child) {
         let (terminal, program) = Terminal::new();
-        let mut command = shout(&line(protocol, address, rest));
         command.env("TERM", "xterm").stdin(program.try_clone().unwrap());
         command.stdout(program.try_clone().unwrap()).stderr(program);
         let child = command.spawn().unwrap();
@@ -207,18 +211,95 @@ fn a_server_that_has_closed_meanwhile_is_told() {
 }
 
 #[test]
-fn a_wrong_reply_is_told_if_it_is_to_be_checked() {
+fn a_wrong_reply_is_shown_and_told() {
     let server = once(|mut stream| {
         let bytes = recv(&mut stream, 1024);
         stream.write_all(&bytes).unwrap();
         read_to_end(&mut stream)
     });
-    let (mut terminal, mut child) = Terminal::with_shout("tcp", server.address, &["--check"]);
+    let (mut terminal, mut child) = Terminal::with_shout("tcp", server.address, &[]);
     terminal.shows(PROMPT);
     terminal.types("HELLo\r");
+    terminal.shows("From Server: HELLo\r\n");
     terminal.shows("shout: the reply from");
+    terminal.shows("not the uppercase");
     terminal.shows("is wrong at byte 4");
     assert_eq!(wait_for_end(&mut child), Some(1));
+}
+
+#[test]
+fn what_nobody_has_asked_for_is_told_before_the_next_line_is_sent() {
+    let server = Shoutd::start(&["--tcp", "0,repeat=3"]);
+    for keys in ["again\r", CTRL_D] {
+        let (mut terminal, mut child) = Terminal::with_shout("tcp", server.tcp(), &[]);
+        terminal.exchanges("hello", "HELLO");
+        terminal.shows(PROMPT);
+        terminal.types(keys);
+        terminal.shows("shout: more came from");
+        terminal.shows("10 bytes");
+        terminal.shows("--repeat 3");
+        assert_eq!(wait_for_end(&mut child), Some(1));
+    }
+    let server = once(|mut stream| {
+        stream.write_all(b"220 ready\r\n").unwrap();
+        read_to_end(&mut stream)
+    });
+    let (mut terminal, mut child) = Terminal::with_shout("tcp", server.address, &[]);
+    terminal.shows(PROMPT);
+    terminal.types("hello\r");
+    terminal.shows("spoke first");
+    assert_eq!(wait_for_end(&mut child), Some(1));
+}
+
+#[test]
+fn what_is_said_of_a_response_begins_on_a_line_of_its_own() {
+    for (body, shown) in [("no newline", "no newline\r\nhttp://"), ("a newline\n", "a newline\r\nhttp://")] {
+        let server = http_server(vec![(vec![ok(body), ok(body)], Then::CloseAtTheNext)]);
+        let url = server.address.to_string();
+        let (terminal, mut child) = Terminal::with(shout(&["http", &url, &url]));
+        assert_eq!(wait_for_end(&mut child), Some(0));
+        let screen = terminal.shows_at_last();
+        assert!(screen.starts_with(shown) && screen.matches(shown).count() == 2, "{screen:?}");
+    }
+    let server =
+        http_server(vec![(vec![b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello".to_vec()], Then::Close)]);
+    let (mut terminal, mut child) = Terminal::with(shout(&["http", &server.address.to_string()]));
+    terminal.shows("hello\r\nshout: ");
+    assert_eq!(wait_for_end(&mut child), Some(1));
+
+    // So does what is said of a stream.
+    let server = once(|mut stream| {
+        let bytes = read_to_end(&mut stream).to_ascii_uppercase();
+        stream.write_all(&bytes).unwrap();
+    });
+    let folder = Folder::new();
+    folder.write("input", "no newline");
+    let (mut terminal, program) = Terminal::new();
+    let mut command = shout(&line("tcp", server.address, &["--report"]));
+    command.stdin(File::open(folder.path().join("input")).unwrap());
+    command.stdout(program.try_clone().unwrap()).stderr(program);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    terminal.shows("NO NEWLINE\r\nconnection  ");
+    assert_eq!(wait_for_end(&mut child), Some(0));
+}
+
+#[test]
+fn nothing_is_asked_where_the_replies_go_elsewhere() {
+    for service in ["tcp", "udp"] {
+        let server = Shoutd::start(&["--tcp", "0", "--udp", "0"]);
+        let (mut terminal, program) = Terminal::new();
+        let mut command = shout(&line(service, server.nth(service, 0), &[]));
+        command.stdin(program.try_clone().unwrap()).stderr(program).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let output = in_background(child.stdout.take().unwrap());
+        terminal.types("hello\n");
+        terminal.shows("hello\r\n"); // its echo
+        terminal.types(CTRL_D);
+        assert_eq!(wait_for_end(&mut child), Some(0));
+        assert_eq!(String::from_utf8(output.join().unwrap()).unwrap(), "HELLO\n", "{service}");
+    }
 }
 
 #[test]

@@ -135,6 +135,88 @@ fn a_reset_after_our_fin_does_not_come_first() {
 }
 
 #[test]
+fn the_fin_of_the_client_is_counted_however_it_ends() {
+    if !may_capture() {
+        return;
+    }
+    // The server closes in the middle of a reply; answers wrongly; says nothing; closes while there is input.
+    let cut = || {
+        once(|mut stream| {
+            let bytes = recv(&mut stream, 1024);
+            stream.write_all(&bytes.to_ascii_uppercase()[..3]).unwrap();
+        })
+    };
+    let wrong = once(|mut stream| {
+        recv(&mut stream, 1024);
+        stream.write_all(b"wrong").unwrap();
+        read_to_end(&mut stream);
+    });
+    let silent = once(|mut stream| drop(read_to_end(&mut stream)));
+    let cases = [("cut", cut(), "server"), ("wrong", wrong, "client"), ("silent", silent, "client")];
+    for (what, server, first) in cases {
+        let capture = Capture::of(server.address);
+        let (outcome, report) = tcp(server.address, &["--timeout", "500ms", "hello"]);
+        assert_eq!(outcome.status, Some(1), "{what}: {outcome:?}");
+        server.saw();
+        agrees(&report, &capture.packets(), what);
+        assert_eq!(report["closed_first"], first, "{what}");
+    }
+
+    let server = cut();
+    let capture = Capture::of(server.address);
+    let mut shout = Running::start("tcp", server.address, &["--json"]);
+    shout.stdin().write_all(b"hello").unwrap();
+    let outcome = shout.ends();
+    agrees(&reports(&outcome)[0], &capture.packets(), "a pipe");
+
+    // A response without an end, and a connection that was closed as a request was sent.
+    let part = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello".to_vec();
+    let server = http_server(vec![(vec![ok("first")], Then::CloseAtTheNext), (vec![part], Then::Close)]);
+    let (address, capture) = (server.address.to_string(), Capture::of(server.address));
+    let outcome = run(&["http", "--json", &address, &address]);
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    let packets = capture.packets();
+    let second = packets.iter().rposition(|packet| packet.from_client && packet.flags & SYN != 0).unwrap();
+    let [one, two] = &reports(&outcome)[..] else { panic!("{outcome:?}") };
+    agrees(one, &packets[..second], "the first connection");
+    agrees(two, &packets[second..], "the second connection");
+}
+
+#[test]
+fn each_request_is_told_with_its_status_and_time() {
+    let part = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello".to_vec();
+    let missing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
+    let server = http_server(vec![(vec![ok("first"), missing], Then::Close), (vec![part], Then::Close)]);
+    let urls = ["a", "b", "c"].map(|path| format!("http://{}/{path}", server.address));
+    let outcome = run(&["http", "--json", &urls[0], &urls[1], &urls[2]]);
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    let told: Vec<Value> = reports(&outcome)
+        .iter()
+        .map(|report| {
+            let requests = report["requests"].as_array().expect("requests").iter();
+            requests
+                .map(|request| {
+                    let seconds = request["seconds"].as_f64().unwrap();
+                    assert!(seconds > 0.0 && seconds < 15.0, "{request}");
+                    json!([request["url"], request["status"], request["bytes"]])
+                })
+                .collect()
+        })
+        .collect();
+    assert_eq!(told, [json!([[urls[0], 200, 5], [urls[1], 404, 0]]), json!([[urls[2], null, null]]),]);
+}
+
+#[test]
+fn a_report_behind_a_body_without_a_newline_is_a_line_all_the_same() {
+    let server = http_server(vec![(vec![ok("no newline")], Then::CloseAtTheNext)]);
+    let outcome = run(&["http", "--json=-", &server.address.to_string()]);
+    let text = String::from_utf8(outcome.stdout).unwrap();
+    let (body, report) = text.split_once('\n').unwrap();
+    assert_eq!(body, "no newline");
+    assert_eq!(serde_json::from_str::<Value>(report).unwrap()["bytes_received"], 49);
+}
+
+#[test]
 fn the_figures_of_http_agree_with_a_capture_connection_by_connection() {
     if !may_capture() {
         return;
@@ -206,9 +288,12 @@ fn what_has_not_happened_is_null() {
     let server = once(|mut stream| read_to_end(&mut stream));
     let (outcome, report) = tcp(server.address, &["--timeout", "300ms", "hello"]);
     assert_eq!(outcome.status, Some(1));
-    for name in ["first_byte_s", "closed_first", "closed_by"] {
-        assert_eq!(report.get(name), Some(&Value::Null), "{report}");
-    }
+    assert_eq!(report.get("first_byte_s"), Some(&Value::Null), "{report}");
+    assert_eq!(
+        (&report["closed_first"], &report["closed_by"]),
+        (&json!("client"), &json!("fin")),
+        "{report}"
+    );
     assert_eq!((&report["bytes_sent"], &report["bytes_received"]), (&json!(5), &json!(0)));
 }
 

@@ -26,21 +26,6 @@ fn tcp(address: SocketAddr, rest: &[&str]) -> Outcome {
     talk("tcp", address, rest)
 }
 
-/// A server that answers each `recv` with this, until the client closes. It has seen what came in each.
-fn answering(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Peer<Vec<Vec<u8>>> {
-    once(move |mut stream| {
-        let mut seen = Vec::new();
-        loop {
-            let bytes = recv(&mut stream, 1024);
-            if bytes.is_empty() {
-                return seen;
-            }
-            stream.write_all(&answer(&bytes)).unwrap();
-            seen.push(bytes);
-        }
-    })
-}
-
 #[test]
 fn each_message_is_answered_before_the_next_is_sent() {
     let server = answering(|bytes| {
@@ -123,17 +108,6 @@ fn the_slow_reader_gets_four_messages_at_once_and_answers_after_its_delay() {
     assert!(lasted < Duration::from_secs(5), "{lasted:?}");
 }
 
-#[test]
-fn a_host_is_a_name_or_an_address_of_either_kind() {
-    let server = Shoutd::start(&["--tcp", "127.0.0.1:0", "--tcp", "[::1]:0"]);
-    let [four, six] = [0, 1].map(|n| server.nth("tcp", n).port().to_string());
-    for (host, port) in [("localhost", &four), ("127.0.0.1", &four), ("::1", &six), ("[::1]", &six)] {
-        assert_eq!(run(&["tcp", host, port, "hello"]).printed(), "HELLO\n", "{host}");
-    }
-    let outcome = run(&["tcp", "no..such..host", &four, "hello"]);
-    outcome.fails(&["no..such..host", "can't find the host"]);
-}
-
 /// Runs a shout that finds these lines in /etc/hosts. `None` without the privilege to do that.
 fn with_hosts(lines: &str, arguments: &[&str]) -> Option<Outcome> {
     let folder = Folder::new();
@@ -165,36 +139,6 @@ fn every_address_of_a_name_is_tried_in_turn_and_all_are_named_if_none_works() {
     let (_socket, refusing) = refusing();
     let refused = with_hosts(hosts, &["tcp", "both.test", &refusing.port().to_string(), "hello"]).unwrap();
     refused.fails(&["refused", &refusing.to_string(), &format!("[::1]:{}", refusing.port())]);
-}
-
-#[test]
-fn check_finds_a_wrong_byte_and_says_where() {
-    let echo = || answering(|bytes| bytes.to_vec());
-    let server = echo();
-    let outcome = tcp(server.address, &["--check", "HELLo"]);
-    outcome.fails(&[&server.address.to_string(), "wrong at byte 4", "0x6f", "0x4f"]);
-    assert_eq!(tcp(echo().address, &["hello"]).printed(), "hello\n");
-    assert_eq!(tcp(echo().address, &["--check", "NO LETTERS: 12 {}`@[ É"]).status, Some(0));
-
-    let flipped = || {
-        answering(|bytes| {
-            let mut reply = bytes.to_ascii_uppercase().repeat(3);
-            reply[20] ^= 1;
-            reply
-        })
-    };
-    let outcome = tcp(flipped().address, &["--repeat", "3", "--check", "hello world"]);
-    outcome.fails(&["wrong at byte 20", "0x4d", "0x4c"]);
-    assert_eq!(tcp(flipped().address, &["--repeat", "3", "hello world"]).status, Some(0));
-}
-
-#[test]
-fn check_finds_bytes_after_the_last_reply() {
-    let talkative = || answering(|bytes| [bytes, b"!?."].concat().to_ascii_uppercase());
-    tcp(talkative().address, &["--check", "hello"]).fails(&["3 bytes", "after the last reply"]);
-    assert_eq!(tcp(talkative().address, &["hello"]).printed(), "HELLO\n");
-    let thousandfold = Shoutd::start(&["--tcp", "0,repeat=1000"]);
-    tcp(thousandfold.tcp(), &["--check", "hello"]).fails(&["4995 bytes", "--repeat"]);
 }
 
 /// One `recv(1024)`, one reply, and the connection is closed: the lab's first server.
@@ -247,8 +191,26 @@ fn a_server_that_never_answers_is_given_up_after_the_timeout() {
     let start = Instant::now();
     let outcome = tcp(server.address, &["--timeout", HALF_PATIENCE, "hello"]);
     assert!(start.elapsed() >= milliseconds(300));
-    outcome.fails(&[&server.address.to_string(), "nothing", "5 bytes sent", "0 received", "--timeout"]);
+    outcome.fails(&[
+        &server.address.to_string(),
+        "nothing",
+        "5 bytes sent",
+        "0 received",
+        "busy",
+        "end of a line",
+        "--timeout",
+    ]);
     assert_eq!(server.saw(), b"hello", "and says good-bye properly");
+}
+
+#[test]
+fn a_server_that_takes_no_more_is_told_from_one_that_says_nothing() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let server = once(move |_stream| told.recv_timeout(PATIENCE));
+    let message = "a".repeat(100_000);
+    let outcome = tcp(server.address, &["--timeout", HALF_PATIENCE, "--times", "300", "--at-once", &message]);
+    outcome.fails(&[&server.address.to_string(), "has taken nothing", "0 received", "--at-once"]);
+    drop(tell);
 }
 
 #[test]
@@ -263,7 +225,9 @@ fn a_server_that_talks_without_end_after_the_last_reply_is_left() {
         }
         said
     });
-    assert_eq!(tcp(server.address, &["hello"]).printed(), "HELLO\n");
+    let outcome = tcp(server.address, &["hello"]);
+    assert_eq!(outcome.stdout, b"HELLO\n");
+    outcome.fails(&["more came", "after the last reply"]);
     assert!(server.saw() < 1000, "it was listened to for ten seconds");
 }
 

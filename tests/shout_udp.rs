@@ -211,8 +211,51 @@ fn check_finds_a_wrong_reply() {
     assert_eq!(outcome.stdout, b"hello\n");
     outcome.fails(&[&address.to_string(), "not the uppercase"]);
     server.join().unwrap();
-    let (address, server) = echo();
-    assert_eq!(udp(address, &["hello"]).printed(), "hello\n");
+}
+
+#[test]
+fn a_wrong_reply_is_told_and_the_rest_is_sent_all_the_same() {
+    let (address, server) = behaving(|socket| {
+        answer(socket, 1, |bytes| bytes);
+        answer(socket, 1, uppercase);
+        answer(socket, 1, |_| b"TOO LONG".to_vec());
+    });
+    let outcome = udp(address, &["first", "second", "third"]);
+    assert_eq!((outcome.status, &*outcome.stdout), (Some(1), &b"first\nSECOND\nTOO LONG\n"[..]));
+    assert_eq!(outcome.stderr.matches("not the uppercase of what was sent").count(), 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("echo"), "{outcome:?}");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_datagram_that_answers_nothing_is_told() {
+    // Behind the last reply, and before the next message.
+    for messages in [&["hello"][..], &["--every", "300ms", "hello", "again"]] {
+        let (address, server) = behaving(move |socket| {
+            let (bytes, source) = next(socket);
+            for reply in [uppercase(bytes), b"AND MORE".to_vec()] {
+                socket.send_to(&reply, source).unwrap();
+            }
+            if messages.len() > 1 {
+                answer(socket, 1, uppercase);
+            }
+        });
+        let outcome = udp(address, messages);
+        assert_eq!(outcome.status, Some(1), "{outcome:?}");
+        assert!(!String::from_utf8_lossy(&outcome.stdout).contains("MORE"), "{outcome:?}");
+        for part in ["more came", "than was expected", "AND MORE"] {
+            assert!(outcome.stderr.contains(part), "{outcome:?}");
+        }
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_goes_by_a_language_is_one_of_the_kind() {
+    let learned = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().to_uppercase().into_bytes();
+    let (address, server) = behaving(move |socket| (0..3).for_each(|_| answer(socket, 1, learned)));
+    assert_eq!(udp(address, &["Grüße", "ﬁn"]).printed(), "GRÜSSE\nFIN\n");
+    udp(address, &["--check", "Grüße"]).fails(&["wrong at byte 3"]);
     server.join().unwrap();
 }
 
@@ -246,6 +289,11 @@ fn the_report_counts_what_has_happened() {
     assert_eq!(figures["peer"], server.udp().to_string());
     let round_trip = figures["rtt_s"].as_f64().unwrap();
     assert!(round_trip > 0.0 && round_trip < 2.0, "{round_trip}");
+}
+
+#[test]
+fn a_broadcast_address_is_named_so() {
+    run(&["udp", "255.255.255.255:12000", "hello"]).fails(&["255.255.255.255:12000", "broadcast"]);
 }
 
 #[test]

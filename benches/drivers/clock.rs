@@ -4,40 +4,26 @@
 //! with: it takes one after each call that may have waited. That is two calls that need no kernel (vdso(7)),
 //! and the date is written anew only when its second is over.
 
-use shoutd::now::{Date, Now};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use shoutd::now::Now;
+use std::time::{Instant, SystemTime};
 
 /// One thread's clock, with its last reading.
-pub struct Clock {
-    now: Now,
-    second: u64,
-}
+pub struct Clock(Now);
 
 impl Clock {
     /// A clock that was read now.
     pub fn new() -> Clock {
-        let wall = SystemTime::now();
-        Clock { now: Now::new(Instant::now(), wall), second: second_of(wall) }
+        Clock(Now::new(Instant::now(), SystemTime::now()))
     }
 
     /// The last reading.
     pub fn now(&self) -> &Now {
-        &self.now
+        &self.0
     }
 
     /// Reads it.
     pub fn read(&mut self) -> &Now {
-        self.now.instant = Instant::now();
-        self.now.wall = SystemTime::now();
-        let second = second_of(self.now.wall);
-        if second != self.second {
-            self.second = second;
-            self.now.date = Date::new(self.now.wall);
-        }
-        &self.now
+        self.0.set(Instant::now(), SystemTime::now());
+        &self.0
     }
-}
-
-fn second_of(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

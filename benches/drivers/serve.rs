@@ -6,9 +6,9 @@ use crate::drivers::{self, Driver, Model};
 use clap::{Arg, value_parser};
 use log::{error, warn};
 use shoutd::cli::{self, Options};
-use shoutd::server::announce;
+use shoutd::server::announcement;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Threads of the pool, unless said otherwise. They sleep most of the time, so it isn't the number of cores that
@@ -52,7 +52,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = stop_on_signals(&driver).and_then(|()| {
-        announce(driver.listening());
+        print!("{}", announcement(driver.listening()));
+        io::stdout().flush()?;
         shoutd::sys::release_freed_memory();
         driver.run()
     });

@@ -1,17 +1,13 @@
 //! The program shout: reads the command line, does it, and says in plain words what went wrong.
 #![forbid(unsafe_code)]
 
-use clap::{CommandFactory, FromArgMatches};
 use shoutd::client::options::{Command, Options};
 use shoutd::client::trouble::say;
 use shoutd::client::{bench, http, lab, tcp, udp, wire};
-use shoutd::slips;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let matches = slips::matches(Options::command(), std::env::args_os());
-    let options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let result = match &options.command {
+    let result = match &Options::read().command {
         Command::Tcp(options) => tcp::run(options),
         Command::Udp(options) => udp::run(options),
         Command::Http(options) => http::run(options),
@@ -26,6 +22,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) if trouble.is_no_failure() => ExitCode::SUCCESS,
         Err(trouble) => {
             if !trouble.is_told() {
                 say(format_args!("shout: {trouble}"));

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// servers never send one, and some are busy.
 const FAREWELL: Duration = Duration::from_millis(200);
 
+/// The same where its reply was wrong.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A connection, counting.
 #[derive(Debug)]
 pub struct Link {
@@ -28,7 +31,11 @@ pub struct Link {
     handshake: Duration,
     first_byte: Option<Duration>,
     closer: Option<Closer>,
+    said_good_bye: bool,
 }
+
+/// Bytes taken in that nobody has asked for: a server that talks for ever is left talking.
+const UNASKED: usize = 1 << 20;
 
 impl Link {
     /// Connects to the first address of a host that lets us, and says of each that doesn't, if none does.
@@ -63,7 +70,18 @@ impl Link {
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
         let handshake = opened - start;
-        Ok(Link { stream, peer, sent: 0, received: 0, opened, handshake, first_byte: None, closer: None })
+        let (first_byte, closer) = (None, None);
+        Ok(Link {
+            stream,
+            peer,
+            sent: 0,
+            received: 0,
+            opened,
+            handshake,
+            first_byte,
+            closer,
+            said_good_bye: false,
+        })
     }
 
     /// Sends all of `bytes`.
@@ -76,6 +94,9 @@ impl Link {
                     rest = &rest[count..];
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Err(Trouble::stuck(self.peer, self.sent, self.received));
+                }
                 Err(error) => return Err(self.failed(&error)),
             }
         }
@@ -106,23 +127,45 @@ impl Link {
         self.received += count as u64;
     }
 
-    /// Sends our FIN.
-    pub fn half_close(&mut self) {
+    /// What has come and nobody has asked for, without waiting for it.
+    pub fn unasked(&mut self) -> Vec<u8> {
+        let mut said = Vec::new();
+        let mut room = [0; 4096];
+        if self.stream.set_nonblocking(true).is_ok() {
+            while said.len() < UNASKED
+                && let Ok(count @ 1..) = self.receive(&mut room)
+            {
+                said.extend_from_slice(&room[..count]);
+            }
+        }
+        let _ = self.stream.set_nonblocking(false);
+        said
+    }
+
+    /// Sends our FIN, if that hasn't been done, and waits a moment for the server's. Returns what it still
+    /// had to say.
+    pub fn farewell(&mut self) -> Vec<u8> {
+        self.farewell_within(FAREWELL)
+    }
+
+    /// The same after a wrong reply, waiting longer: what else comes tells what kind of server it is.
+    pub fn last_words(&mut self) -> Vec<u8> {
+        self.farewell_within(LAST_WORDS)
+    }
+
+    fn farewell_within(&mut self, wait: Duration) -> Vec<u8> {
+        let mut rest = Vec::new();
+        if std::mem::replace(&mut self.said_good_bye, true) {
+            return rest;
+        }
         let server_was_first = sys::tcp_info(self.stream.as_fd()).is_ok_and(|info| info.peer_has_closed);
         // It fails where the server has reset the connection: then no FIN of ours is sent.
         if self.stream.shutdown(Shutdown::Write).is_ok() {
             self.closed_after_us(!server_was_first);
         }
-    }
-
-    /// Sends our FIN and waits a moment for the server's. Returns what it still had to say.
-    pub fn farewell(&mut self) -> Vec<u8> {
-        self.half_close();
-        let end = Instant::now() + FAREWELL;
-        let mut rest = Vec::new();
+        let end = Instant::now() + wait;
         let mut room = [0; 4096];
-        // Bounded, in bytes and time: a server that talks for ever is left talking.
-        while rest.len() < 1 << 20 {
+        while rest.len() < UNASKED {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
                 break;
@@ -156,8 +199,10 @@ impl Link {
         self.closer.is_some()
     }
 
-    /// What there is to tell, up to now.
-    pub fn report(&self) -> Report {
+    /// What there is to tell, at the end: our FIN is sent by then, however the connection went, so that it is
+    /// among the segments that are counted.
+    pub fn report(&mut self) -> Report {
+        self.farewell();
         Report {
             peer: self.peer,
             local: self.stream.local_addr().ok(),
@@ -168,6 +213,7 @@ impl Link {
             lasted: self.opened.elapsed(),
             closer: self.closer,
             info: sys::tcp_info(self.stream.as_fd()).ok(),
+            requests: None,
         }
     }
 }

@@ -8,11 +8,14 @@
 //! connections, has a readiness loop of its own. [`wire`] captures and explains packets, and [`lab`] runs
 //! experiments with them.
 
+pub mod awaited;
 pub mod bench;
 pub mod http;
 pub mod lab;
 pub mod link;
 pub mod options;
+pub mod output;
+pub mod place;
 pub mod report;
 pub mod resolve;
 pub mod tcp;

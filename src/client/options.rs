@@ -1,7 +1,10 @@
 //! The command line of shout.
 
+use super::place::Place;
 use super::report::Reporter;
-use clap::{Args, Parser, Subcommand};
+use crate::slips;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -13,6 +16,24 @@ pub struct Options {
     /// What to talk.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Options {
+    /// Reads the command line of this process. Wrong usage ends it, with exit status 2.
+    pub fn read() -> Options {
+        let matches = slips::matches(Options::command(), std::env::args_os());
+        let mut options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let (name, settled) = match &mut options.command {
+            Command::Tcp(tcp) => ("tcp", tcp.settle()),
+            Command::Udp(udp) => ("udp", udp.place.settle("udp", &mut udp.messages)),
+            _ => return options,
+        };
+        if let Err(why) = settled {
+            let hint = format!("{why}\n\nFor more information, try 'shout {name} --help'.\n");
+            clap::Error::raw(ErrorKind::ValueValidation, hint).exit();
+        }
+        options
+    }
 }
 
 /// The protocols.
@@ -30,15 +51,6 @@ pub enum Command {
     Bench(super::bench::options::Bench),
     /// Run an experiment of a networking lab and show the packets that crossed; without a NAME, list them
     Lab(super::lab::options::Lab),
-}
-
-/// Where to.
-#[derive(Debug, Args)]
-pub struct Peer {
-    /// A name or an address
-    pub host: String,
-    /// The port
-    pub port: u16,
 }
 
 /// How to tell what it was like.
@@ -64,8 +76,9 @@ impl Telling {
 pub struct Tcp {
     /// Where to.
     #[command(flatten)]
-    pub peer: Peer,
+    pub place: Place,
     /// What to send: for each its reply is awaited and printed
+    #[arg(value_name = "MESSAGE")]
     pub messages: Vec<String>,
     /// Send each message so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -79,7 +92,8 @@ pub struct Tcp {
     /// Expect each reply to be the message so many times over (a server with repeat=N)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
-    /// Verify that every reply is the uppercase of what was sent
+    /// Verify every byte, however long the stream: without this, letters beyond a to z may come back changed, as from
+    /// a server that goes by its language
     #[arg(long)]
     pub check: bool,
     /// Give up after so long without a byte
@@ -90,13 +104,28 @@ pub struct Tcp {
     pub telling: Telling,
 }
 
+impl Tcp {
+    fn settle(&mut self) -> Result<(), String> {
+        self.place.settle("tcp", &mut self.messages)?;
+        match self.messages.iter().any(String::is_empty) {
+            true => Err(
+                "a message is empty: TCP is a stream, and of nothing it carries nothing (an empty datagram \
+                         is sent by shout udp)"
+                    .to_owned(),
+            ),
+            false => Ok(()),
+        }
+    }
+}
+
 /// `shout udp`.
 #[derive(Debug, Args)]
 pub struct Udp {
     /// Where to.
     #[command(flatten)]
-    pub peer: Peer,
+    pub place: Place,
     /// What to send, a datagram each ("" sends an empty one)
+    #[arg(value_name = "MESSAGE")]
     pub messages: Vec<String>,
     /// Send each message so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -104,7 +133,8 @@ pub struct Udp {
     /// Wait so long between two messages
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = crate::values::duration)]
     pub every: Duration,
-    /// Verify that every reply is the uppercase of what was sent
+    /// Verify every byte: without this, letters beyond a to z may come back changed, as from a server that goes by
+    /// its language
     #[arg(long)]
     pub check: bool,
     /// How long to wait for each reply

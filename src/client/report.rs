@@ -3,12 +3,13 @@
 //! The segments are those the kernel has counted (TCP_INFO), from the SYN on. That needs no capture and
 //! no privilege, and agrees with one.
 
+use super::output;
 use super::trouble::{Trouble, plain, say};
 use crate::sys::TcpInfo;
 use serde_json::{Value, json};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -44,6 +45,21 @@ pub struct Report {
     pub closer: Option<Closer>,
     /// What the kernel has counted.
     pub info: Option<TcpInfo>,
+    /// What was asked for on it, where that is known: HTTP requests.
+    pub requests: Option<Vec<Asked>>,
+}
+
+/// A request, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What was asked for.
+    pub url: String,
+    /// The status of the response, if one came.
+    pub status: Option<u16>,
+    /// Bytes of its body.
+    pub length: Option<u64>,
+    /// From the request to the end of the response, or to its failure.
+    pub lasted: Duration,
 }
 
 /// Where reports go.
@@ -72,18 +88,19 @@ impl Reporter {
     /// Tells any figures as a line of JSON.
     pub fn tell_json(&self, value: &Value) -> Result<(), Trouble> {
         let Some(name) = &self.json else { return Ok(()) };
-        let line = format!("{value}\n");
-        let result = match name.as_str() {
-            "" => io::stderr().write_all(line.as_bytes()),
-            "-" => io::stdout().write_all(line.as_bytes()),
+        match name.as_str() {
+            "" => say(value),
+            "-" => output::write_line(&value.to_string())?,
             name => File::options()
                 .append(true)
                 .create(true)
                 .open(name)
-                .and_then(|mut file| file.write_all(line.as_bytes())),
-        };
-        result
-            .map_err(|error| Trouble::new(format!("can't write the report to {name}: {}", plain(&error)), ""))
+                .and_then(|mut file| file.write_all(format!("{value}\n").as_bytes()))
+                .map_err(|error| {
+                    Trouble::new(format!("can't write the report to {name}: {}", plain(&error)), "")
+                })?,
+        }
+        Ok(())
     }
 }
 
@@ -114,7 +131,17 @@ impl Report {
             value["mss"] = info.mss.into();
             value["rtt_s"] = info.round_trip.as_secs_f64().into();
         }
+        if let Some(requests) = &self.requests {
+            value["requests"] = requests.iter().map(Asked::json).collect();
+        }
         value
+    }
+}
+
+impl Asked {
+    fn json(&self) -> Value {
+        let (url, status, bytes) = (&self.url, self.status, self.length);
+        json!({ "url": url, "status": status, "bytes": bytes, "seconds": self.lasted.as_secs_f64() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors that teach: what happened and to whom in one line, what to try in a second.
 
+use super::output;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -9,12 +10,13 @@ use std::net::SocketAddr;
 pub struct Trouble {
     what: String,
     advice: String,
+    nobody_reads: bool,
 }
 
 impl Trouble {
     /// What happened, and what to try.
     pub fn new(what: impl Into<String>, advice: impl Into<String>) -> Trouble {
-        Trouble { what: what.into(), advice: advice.into() }
+        Trouble { what: what.into(), advice: advice.into(), nobody_reads: false }
     }
 
     /// A TCP connection could not be opened.
@@ -56,8 +58,8 @@ impl Trouble {
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::new(
                 format!("{address} has said nothing for too long, {counts}"),
-                "The connection stands, but no reply came: the server may wait for more, or for something else. \
-                 --timeout changes how long to wait.",
+                "The connection stands, but no reply came: the server may be busy with somebody else (some serve one \
+                 client at a time), or wait for more, such as the end of a line. --timeout changes how long to wait.",
             ),
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Trouble::new(
                 format!("{address} has reset the connection, {counts}"),
@@ -67,9 +69,35 @@ impl Trouble {
         }
     }
 
-    /// What was received could not be written to standard output.
+    /// The server takes nothing more, after `sent` and `received` bytes.
+    pub fn stuck(address: SocketAddr, sent: u64, received: u64) -> Trouble {
+        Trouble::new(
+            format!(
+                "{address} has taken nothing for too long, after {sent} bytes sent and {received} received"
+            ),
+            "The server doesn't read: it is busy, or it waits until its replies are read (--at-once reads none before \
+             all is sent; a pipe does both).",
+        )
+    }
+
+    /// The same, with one more piece of advice.
+    pub fn and(mut self, advice: &str) -> Trouble {
+        self.advice = format!("{} {advice}", self.advice);
+        self
+    }
+
+    /// What was received could not be written to standard output. Where its reader has closed the pipe
+    /// (`| head`), that is nothing to complain of.
     pub fn output(error: &io::Error) -> Trouble {
+        if error.kind() == ErrorKind::BrokenPipe {
+            return Trouble { nobody_reads: true, ..Trouble::told() };
+        }
         Trouble::new(format!("can't write to standard output: {}", plain(error)), "")
+    }
+
+    /// Whether it is only that nobody reads the output any more: the reader has what it wanted.
+    pub fn is_no_failure(&self) -> bool {
+        self.nobody_reads
     }
 
     /// Standard input could not be read.
@@ -92,7 +120,14 @@ impl std::error::Error for Trouble {}
 
 /// Says something on standard error. If nobody can hear it, that is no reason to stop.
 pub fn say(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}{text}", output::line_break());
+}
+
+/// The start of some bytes, quoted so that a terminal shows them and doesn't obey them.
+pub fn quoted(bytes: &[u8]) -> String {
+    const SHOWN: usize = 40;
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).escape_debug().to_string();
+    format!("\"{start}{}\"", if bytes.len() > SHOWN { "…" } else { "" })
 }
 
 /// The error in the system's words, without the number.

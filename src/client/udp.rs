@@ -4,14 +4,15 @@
 //! peer, and its host's ICMP refusals. Replies carry no number, so they are told apart by their content:
 //! an uppercase server's reply is known beforehand.
 
+use super::awaited::{Awaited, answers};
 use super::options::Udp;
+use super::output;
 use super::report::seconds;
 use super::resolve;
-use super::trouble::{Trouble, plain, say};
-use crate::uppercase::uppercase;
+use super::trouble::{Trouble, plain, quoted, say};
 use serde_json::json;
 use std::collections::VecDeque;
-use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +23,13 @@ const ROOM: usize = 65_536;
 /// Earlier datagrams whose replies are still recognised when they come late or twice.
 const REMEMBERED: usize = 64;
 
+/// How long after the last reply a further datagram is looked for: long beside the time between two that a
+/// server sends together, short for who waits.
+const FAREWELL: Duration = Duration::from_millis(50);
+
+/// Datagrams taken in that nobody has asked for, at one time.
+const UNASKED: usize = 1000;
+
 /// Round trips that the median is taken from: the first so many.
 const SAMPLES: usize = 10_000;
 
@@ -31,7 +39,7 @@ struct Client<'a> {
     peer: SocketAddr,
     /// Further addresses of the host, to be tried if that one refuses before anything has come from it.
     others: VecDeque<SocketAddr>,
-    /// The replies to the last datagrams, and whether they have come.
+    /// The last datagrams, and whether their replies have come.
     earlier: Vec<(Vec<u8>, bool)>,
     counts: Counts,
     /// Whether there was something to complain of.
@@ -52,7 +60,7 @@ struct Counts {
 /// Does what the options say.
 pub fn run(options: &Udp) -> Result<(), Trouble> {
     let mut client = Client::open(options)?;
-    let result = client.converse();
+    let result = client.converse().map(|()| client.hears_nothing(FAREWELL));
     client.tell()?;
     result?;
     if client.failed { Err(Trouble::told()) } else { Ok(()) }
@@ -60,7 +68,7 @@ pub fn run(options: &Udp) -> Result<(), Trouble> {
 
 impl Client<'_> {
     fn open(options: &Udp) -> Result<Client<'_>, Trouble> {
-        let mut others = VecDeque::from(resolve::addresses(&options.peer.host, options.peer.port)?);
+        let mut others = VecDeque::from(resolve::addresses(&options.place.host, options.place.port())?);
         let mut failure = None;
         while let Some(peer) = others.pop_front() {
             match connect(peer) {
@@ -71,8 +79,15 @@ impl Client<'_> {
                 Err(error) => failure = Some((peer, error)),
             }
         }
+        let advice = match &failure {
+            // It takes SO_BROADCAST (ip(7)).
+            Some((_, error)) if error.kind() == ErrorKind::PermissionDenied => {
+                "It is a broadcast address: shout talks to one server."
+            }
+            _ => "Check the address.",
+        };
         let why = failure.map_or(String::new(), |(peer, error)| format!("{peer}: {}", plain(&error)));
-        Err(Trouble::new(format!("can't open a UDP socket for {why}"), "Check the address."))
+        Err(Trouble::new(format!("can't open a UDP socket for {why}"), advice))
     }
 
     fn converse(&mut self) -> Result<(), Trouble> {
@@ -85,18 +100,16 @@ impl Client<'_> {
             }
             return Ok(());
         }
-        let asks = io::stdin().is_terminal();
+        let asks = is_asked_at_a_terminal();
         let mut input = io::stdin().lock();
         loop {
             if asks {
-                let mut out = io::stdout();
-                let asked = out.write_all(b"Input lowercase sentence: ").and_then(|()| out.flush());
-                asked.map_err(|error| Trouble::output(&error))?;
+                output::ask("Input lowercase sentence: ")?;
             }
             let mut line = Vec::new();
             let count = input.read_until(b'\n', &mut line).map_err(|error| Trouble::input(&error))?;
             if count == 0 {
-                return Ok(());
+                return if asks { output::write(b"\n") } else { Ok(()) };
             }
             if line.last() == Some(&b'\n') {
                 line.pop();
@@ -118,6 +131,7 @@ impl Client<'_> {
                 "UDP sends each message in one piece or not at all. TCP takes any length.",
             ));
         }
+        self.hears_nothing(Duration::ZERO);
         let start = Instant::now();
         if let Err(error) = self.socket.send(message) {
             // It may be the refusal of an earlier one, which the kernel reports at the next call.
@@ -127,17 +141,50 @@ impl Client<'_> {
             self.socket.send(message).map_err(|error| self.refused(&error))?;
         }
         self.counts.sent += 1;
-        let mut expected = message.to_vec();
-        uppercase(&mut expected);
-        let answered = self.await_reply(message, &expected, start)?;
-        self.earlier.push((expected, answered));
+        let answered = self.await_reply(message, start)?;
+        self.earlier.push((message.to_vec(), answered));
         if self.earlier.len() > REMEMBERED {
             self.earlier.remove(0);
         }
         Ok(())
     }
 
-    fn await_reply(&mut self, message: &[u8], expected: &[u8], start: Instant) -> Result<bool, Trouble> {
+    /// Takes in what has come unasked, waiting so long for it: late replies, second ones, and anything else.
+    fn hears_nothing(&mut self, wait: Duration) {
+        if self.counts.received == 0 {
+            return;
+        }
+        let end = Instant::now() + wait;
+        let mut room = vec![0; ROOM];
+        for _ in 0..UNASKED {
+            let left = end.saturating_duration_since(Instant::now());
+            let waiting = match left.is_zero() {
+                true => self.socket.set_nonblocking(true),
+                false => self.socket.set_read_timeout(Some(left)),
+            };
+            let said = waiting.and_then(|()| self.socket.recv(&mut room));
+            let _ = self.socket.set_nonblocking(false);
+            match said {
+                Ok(count) if self.was_earlier(&room[..count]) => {}
+                Ok(count) => {
+                    let trouble = Trouble::new(
+                        format!(
+                            "more came from {} than was expected: a datagram that answers nothing, {}",
+                            self.peer,
+                            quoted(&room[..count])
+                        ),
+                        "An uppercase server answers each datagram with one.",
+                    );
+                    self.complain(&trouble);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Nothing is there; or a refusal, which the next call would tell, if there were one.
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn await_reply(&mut self, message: &[u8], start: Instant) -> Result<bool, Trouble> {
         let mut room = vec![0; ROOM];
         loop {
             let left = self.options.timeout.saturating_sub(start.elapsed());
@@ -163,7 +210,8 @@ impl Client<'_> {
                     return Ok(false);
                 }
             };
-            if reply != expected && self.was_earlier(reply) {
+            let is_right = answers(message, reply, self.options.check);
+            if !is_right && self.was_earlier(reply) {
                 continue;
             }
             self.counts.received += 1;
@@ -171,11 +219,10 @@ impl Client<'_> {
                 self.counts.round_trips.push(start.elapsed());
             }
             print_reply(reply)?;
-            if self.options.check && reply != expected {
-                return Err(Trouble::new(
-                    format!("the reply from {} is not the uppercase of what was sent", self.peer),
-                    "Uppercase changes a-z to A-Z and nothing else; or another service listens there.",
-                ));
+            if !is_right {
+                let mut awaited = Awaited::to(message, 1, self.options.check);
+                awaited.take(reply);
+                self.complain(&awaited.not_the_uppercase(&self.peer));
             }
             return Ok(true);
         }
@@ -194,8 +241,9 @@ impl Client<'_> {
 
     /// Whether a reply belongs to an earlier datagram: late, or a second time.
     fn was_earlier(&mut self, reply: &[u8]) -> bool {
-        let Some((_, answered)) = self.earlier.iter_mut().rev().find(|(expected, _)| expected == reply)
-        else {
+        let strict = self.options.check;
+        let mut earlier = self.earlier.iter_mut().rev();
+        let Some((_, answered)) = earlier.find(|(message, _)| answers(message, reply, strict)) else {
             return false;
         };
         if *answered {
@@ -283,10 +331,11 @@ fn connect(peer: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
+fn is_asked_at_a_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
 fn print_reply(reply: &[u8]) -> Result<(), Trouble> {
-    let mut out = io::stdout().lock();
-    let prefix: &[u8] = if io::stdin().is_terminal() && out.is_terminal() { b"From Server: " } else { b"" };
-    let written =
-        out.write_all(prefix).and_then(|()| out.write_all(reply)).and_then(|()| out.write_all(b"\n"));
-    written.and_then(|()| out.flush()).map_err(|error| Trouble::output(&error))
+    let prefix: &[u8] = if is_asked_at_a_terminal() { b"From Server: " } else { b"" };
+    output::write(&[prefix, reply, b"\n"].concat())
 }

@@ -239,6 +239,21 @@ pub fn recv(stream: &mut TcpStream, room: usize) -> Vec<u8> {
     bytes
 }
 
+/// A server that answers each `recv` with this, until the client closes. It has seen what came in each.
+pub fn answering(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Peer<Vec<Vec<u8>>> {
+    once(move |mut stream| {
+        let mut seen = Vec::new();
+        loop {
+            let bytes = recv(&mut stream, 1024);
+            if bytes.is_empty() {
+                return seen;
+            }
+            stream.write_all(&answer(&bytes)).unwrap();
+            seen.push(bytes);
+        }
+    })
+}
+
 /// Closes a connection with a reset.
 pub fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();

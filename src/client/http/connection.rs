@@ -3,7 +3,7 @@
 use super::response::Response;
 use crate::client::link::Link;
 use crate::client::options::Http;
-use crate::client::report::{Report, seconds};
+use crate::client::report::{Asked, Report, seconds};
 use crate::client::trouble::Trouble;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -54,20 +54,29 @@ pub struct Connection {
     pub(super) buffer: Vec<u8>,
     rested_since: Instant,
     timeout: Duration,
+    asked: Vec<Asked>,
 }
 
 impl Connection {
     /// Connects.
     pub fn open(host: &Host, timeout: Duration) -> Result<Connection, Trouble> {
         let link = Link::open(&host.name, host.port, timeout)?;
-        Ok(Connection { host: host.clone(), link, buffer: Vec::new(), rested_since: Instant::now(), timeout })
+        let (host, buffer, rested_since, asked) = (host.clone(), Vec::new(), Instant::now(), Vec::new());
+        Ok(Connection { host, link, buffer, rested_since, timeout, asked })
     }
 
     /// Sends a request for a URL and receives the response, its body going to standard output.
     pub fn request(&mut self, url: &Url, options: &Http) -> Result<Response, Lost> {
         let received = self.link.received;
+        let start = Instant::now();
         let result = self.exchange(url, options);
         self.rested_since = Instant::now();
+        if options.telling.reporter().is_wanted() {
+            let response = result.as_ref().ok();
+            let (status, length) = (response.map(|one| one.status), response.map(|one| one.length));
+            let lasted = self.rested_since - start;
+            self.asked.push(Asked { url: url.to_string(), status, length, lasted });
+        }
         let unanswered = self.link.received == received && self.link.is_closed();
         result.map_err(|trouble| Lost { trouble, unanswered })
     }
@@ -126,14 +135,16 @@ impl Connection {
         closed.map(|what| format!("the server {what} {}", seconds(self.rested_since.elapsed())))
     }
 
-    /// Says good-bye.
-    pub fn close(&mut self) {
-        self.link.farewell();
+    /// What came behind the last response, unasked.
+    pub fn unasked(&mut self) -> Vec<u8> {
+        let mut said = std::mem::take(&mut self.buffer);
+        said.extend(self.link.unasked());
+        said
     }
 
-    /// What it was like.
-    pub fn report(&self) -> Report {
-        self.link.report()
+    /// Says good-bye. What it was like.
+    pub fn close(&mut self) -> Report {
+        Report { requests: Some(std::mem::take(&mut self.asked)), ..self.link.report() }
     }
 
     /// How the server is called in complaints.

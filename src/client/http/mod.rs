@@ -6,10 +6,10 @@ pub(super) mod response;
 
 use super::options::Http;
 use super::report::seconds;
-use super::trouble::{Trouble, say};
+use super::resolve;
+use super::trouble::{Trouble, quoted, say};
 use connection::{Connection, Host, Reuse};
 use response::Response;
-use std::io::{self, Write};
 use std::thread;
 use std::time::Instant;
 use url::Url;
@@ -79,12 +79,17 @@ impl Client<'_> {
         }
         self.requests += 1;
 
-        let (mut connection, mut which) = self.connection_to(&host)?;
+        let (mut connection, mut which) = self.connection_to(&host).map_err(|trouble| match url.port() {
+            Some(_) => trouble,
+            None => trouble.and(
+                "The URL names no port, so it is 80: another stands behind the host, as in localhost:8080.",
+            ),
+        })?;
         let start = Instant::now();
         let mut outcome = connection.request(url, self.options);
         if matches!(&outcome, Err(lost) if lost.unanswered) && which == "same connection" {
             // The request crossed the server's FIN. A GET may be sent again (RFC 9110 section 9.2.2).
-            self.options.telling.reporter().tell(&connection.report())?;
+            self.options.telling.reporter().tell(&connection.close())?;
             connection = Connection::open(&host, self.options.timeout)?;
             which = "new connection: the server closed the last one as the request was sent".to_owned();
             outcome = connection.request(url, self.options);
@@ -92,7 +97,7 @@ impl Client<'_> {
         let response = match outcome {
             Ok(response) => response,
             Err(lost) => {
-                self.options.telling.reporter().tell(&connection.report())?;
+                self.options.telling.reporter().tell(&connection.close())?;
                 return Err(lost.trouble);
             }
         };
@@ -142,8 +147,15 @@ impl Client<'_> {
     /// Closes the connection, if there is one, and tells what it was like.
     fn leave(&mut self) -> Result<(), Trouble> {
         let Some(mut connection) = self.connection.take() else { return Ok(()) };
-        connection.close();
-        self.options.telling.reporter().tell(&connection.report())
+        let more = connection.unasked();
+        if !more.is_empty() {
+            let (count, more) = (more.len(), quoted(&more));
+            say(format_args!(
+                "shout: more came from {} than was expected: {count} bytes behind the response, {more}",
+                connection.peer()
+            ));
+        }
+        self.options.telling.reporter().tell(&connection.close())
     }
 }
 
@@ -152,19 +164,40 @@ pub fn url(text: &str) -> Result<Url, String> {
     let before_path = text.split(['/', '?', '#']).next().unwrap_or_default();
     let has_scheme = text[before_path.len()..].starts_with("//") && before_path.ends_with(':');
     let full = if has_scheme { text.to_owned() } else { format!("http://{text}") };
+    if let Some((scheme @ ("tcp" | "udp"), place)) = full.split_once("://") {
+        return Err(format!("only http:// URLs: for this one there is shout {scheme} {place}"));
+    }
+    let authority = if has_scheme { full.split('/').nth(2).unwrap_or_default() } else { before_path };
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+    if !has_scheme && host.is_empty() && !port.is_empty() {
+        return Err(format!("no host: for this machine say localhost{text}"));
+    }
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if !has_scheme && !is_number && authority.contains(':') && ["http", "https"].contains(&host) {
+        return Err(format!("two slashes come behind {host}: a URL is http://HOST[:PORT]/PATH"));
+    }
+    if let Some(slip) = resolve::slip(host) {
+        return Err(slip);
+    }
+    if authority.parse::<std::net::Ipv6Addr>().is_ok() {
+        return Err(format!(
+            "an IPv6 address stands in brackets, and the port behind them: [{authority}]:8080"
+        ));
+    }
     let url = Url::parse(&full).map_err(|error| format!("{error}: a URL is http://HOST[:PORT]/PATH"))?;
     checked(url)
 }
 
 fn checked(url: Url) -> Result<Url, String> {
     match url.scheme() {
+        "http" if !url.username().is_empty() || url.password().is_some() => Err(
+            "shout sends no name and password of a URL: say -H 'Authorization: Basic …' with both in Base64"
+                .to_owned(),
+        ),
         "http" if url.has_host() => Ok(url),
-        "https" => Err("shout speaks HTTP without TLS: ask for http:// if there is that too".to_owned()),
-        _ => Err("only http:// URLs".to_owned()),
+        "https" => Err(format!(
+            "shout speaks HTTP without TLS: use curl -v {url}, or http:// if the server has that too"
+        )),
+        scheme => Err(format!("only http:// URLs, not {scheme}://: curl knows many others")),
     }
-}
-
-/// Writes part of a body to standard output.
-fn print(bytes: &[u8]) -> Result<(), Trouble> {
-    io::stdout().write_all(bytes).map_err(|error| Trouble::output(&error))
 }

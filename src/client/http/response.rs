@@ -1,10 +1,10 @@
 //! Responses: where they end, what they say of the connection, and their bodies (RFC 9112 section 6).
 
 use super::connection::{Connection, Reuse};
-use super::print;
 use crate::client::options::Http;
-use crate::client::trouble::Trouble;
-use std::io::{self, Write};
+use crate::client::output;
+use crate::client::trouble::{Trouble, quoted};
+use std::borrow::Cow;
 use std::mem;
 
 /// Bytes of a response head that are read before it is given up.
@@ -47,7 +47,7 @@ impl Response {
         loop {
             let (mut response, framing, head) = receive_head(connection, options.head)?;
             if options.include || options.head {
-                print(&head)?;
+                output::write(&head)?;
             }
             if (100..200).contains(&response.status) && response.status != 101 {
                 continue; // an interim one: the real one follows
@@ -60,9 +60,6 @@ impl Response {
                 Framing::ToTheEnd => body.until_the_end()?,
             }
             response.length = body.length;
-            // Standard output keeps what follows the last newline, and at the exit nobody would learn of
-            // its failure.
-            io::stdout().flush().map_err(|error| Trouble::output(&error))?;
             return Ok(response);
         }
     }
@@ -70,13 +67,17 @@ impl Response {
 
 fn receive_head(connection: &mut Connection, is_head: bool) -> Result<(Response, Framing, Vec<u8>), Trouble> {
     loop {
-        let mut fields = [httparse::EMPTY_HEADER; 100];
+        let received = unfolded(&connection.buffer);
+        // As many as there are lines, which HEAD bounds.
+        let lines = received.iter().filter(|&&byte| byte == b'\n').count();
+        let mut fields = vec![httparse::EMPTY_HEADER; lines];
         let mut parsed = httparse::Response::new(&mut fields);
-        match parsed.parse(&connection.buffer) {
+        match parsed.parse(&received) {
             Ok(httparse::Status::Complete(length)) => {
                 let (response, framing) = understand(&parsed, is_head)
                     .map_err(|why| Trouble::new(format!("{}: {why}", connection.peer()), ""))?;
-                let head = connection.buffer.drain(..length).collect();
+                let head = received[..length].to_vec();
+                connection.buffer = received[length..].to_vec();
                 return Ok((response, framing, head));
             }
             Ok(httparse::Status::Partial) if connection.buffer.len() < HEAD => {}
@@ -93,13 +94,53 @@ fn receive_head(connection: &mut Connection, is_head: bool) -> Result<(Response,
     }
 }
 
+/// Bytes that begin with a head, its folded lines joined by a space (RFC 9112 section 5.2). Without an end of
+/// the head, its last line may still go on.
+fn unfolded(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let end = head_length(bytes).unwrap_or(bytes.len());
+    let (head, rest) = bytes.split_at(end);
+    if !head.windows(2).any(|pair| pair[0] == b'\n' && is_blank(&pair[1])) {
+        return Cow::Borrowed(bytes);
+    }
+    let mut joined: Vec<u8> = Vec::with_capacity(bytes.len());
+    for (number, line) in head.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        // What follows the status line is its first field, however it begins.
+        if number > 1 && line.first().is_some_and(is_blank) {
+            joined.truncate(joined.trim_ascii_end().len());
+            joined.push(b' ');
+            joined.extend(line.iter().skip_while(|byte| is_blank(byte)));
+        } else {
+            joined.extend_from_slice(line);
+        }
+    }
+    joined.extend_from_slice(rest);
+    Cow::Owned(joined)
+}
+
+/// Where a head ends: behind its first empty line.
+fn head_length(bytes: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        length += line.len();
+        if line == b"\r\n" || line == b"\n" {
+            return Some(length);
+        }
+    }
+    None
+}
+
 fn not_http(connection: &Connection, why: &str) -> Trouble {
-    let start = String::from_utf8_lossy(&connection.buffer[..connection.buffer.len().min(40)])
-        .escape_debug()
-        .to_string();
+    let start = &connection.buffer;
+    // A record of TLS, an alert or a handshake, of any version 3.x (RFC 8446 section 5.1).
+    let is_tls = matches!(start[..], [21 | 22, 3, ..]);
     Trouble::new(
-        format!("{} did not answer in HTTP/1: {why} in \"{start}\"", connection.peer()),
-        "Another service may be listening on that port.",
+        format!("{} did not answer in HTTP/1: {why} in {}", connection.peer(), quoted(start)),
+        if is_tls {
+            "It speaks TLS: shout doesn't, so use curl -v https://…"
+        } else {
+            "Another service may be listening on that port."
+        },
     )
 }
 
@@ -156,7 +197,7 @@ impl Body<'_> {
             }
             let buffer = &mut self.connection.buffer;
             let count = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            print(&buffer[..count])?;
+            output::write(&buffer[..count])?;
             buffer.drain(..count);
             left -= count as u64;
             self.length += count as u64;
@@ -168,7 +209,7 @@ impl Body<'_> {
         loop {
             let bytes = mem::take(&mut self.connection.buffer);
             self.length += bytes.len() as u64;
-            print(&bytes)?;
+            output::write(&bytes)?;
             if !self.connection.receive()? {
                 return Ok(());
             }

@@ -1,8 +1,11 @@
 //! The TCP client in three manners: messages from the command line, a prompt at a terminal, a pipe.
 
+mod comparison;
 mod messages;
 mod pipe;
 mod prompt;
+mod talk;
+mod window;
 
 use super::options::Tcp;
 use super::trouble::Trouble;

@@ -2,17 +2,20 @@
 //!
 //! One thread reads standard input and sends; this one receives and writes. Neither waits for the other,
 //! so there is no pace of the server at which the two sides block each other, and memory stays what two
-//! buffers take. With `--check` what was sent and not yet answered is kept: as much as the sockets hold.
+//! buffers and a bounded window of what was sent and not yet answered take; `--check` keeps all of that. A
+//! wrong reply is written as well, as it is what the server said, and complained of at the end; with `--check` it
+//! is the end.
 
+use super::comparison::Comparison;
+use super::window::Window;
 use crate::client::link::Link;
 use crate::client::options::Tcp;
+use crate::client::output;
 use crate::client::trouble::Trouble;
 use crate::sys;
 use crate::uppercase::uppercase;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,7 +31,6 @@ const BUFFER: usize = 64 * 1024;
 const GRACE: Duration = Duration::from_millis(500);
 
 /// What the sending thread tells.
-#[derive(Default)]
 struct Sender {
     sent: AtomicU64,
     /// All of the input is sent.
@@ -39,22 +41,35 @@ struct Sender {
     trouble: Mutex<Option<Trouble>>,
     /// How sending failed. The kernel tells a reset only once, to whichever thread asks first.
     failure: Mutex<Option<io::Error>>,
-    /// What must come back, if that is to be checked.
-    expected: Mutex<VecDeque<u8>>,
+    /// What must come back.
+    owed: Mutex<Window>,
+}
+
+impl Sender {
+    fn new(options: &Tcp) -> Sender {
+        Sender {
+            sent: AtomicU64::new(0),
+            done: AtomicBool::new(false),
+            closed_first: AtomicBool::new(false),
+            trouble: Mutex::new(None),
+            failure: Mutex::new(None),
+            owed: Mutex::new(Window::new(options.repeat, options.check)),
+        }
+    }
 }
 
 /// Streams standard input to the server and its reply to standard output.
 pub fn run(options: &Tcp) -> Result<(), Trouble> {
-    let mut link = Link::open(&options.peer.host, options.peer.port, options.timeout)?;
-    let sender = Arc::new(Sender::default());
+    let mut link = Link::open(&options.place.host, options.place.port(), options.timeout)?;
+    let sender = Arc::new(Sender::new(options));
     let stream = link.stream.try_clone().map_err(|error| link.failed(&error))?;
-    let (theirs, check) = (sender.clone(), options.check);
+    let theirs = sender.clone();
     // Not joined: where the server closes early this thread may be waiting for input that never comes.
     // Its end of the channel goes away when it ends.
     let (alive, ended) = mpsc::channel::<()>();
     thread::spawn(move || {
         let _alive = alive;
-        send(&theirs, stream, check);
+        send(&theirs, stream);
     });
 
     let bar = progress_bar();
@@ -65,7 +80,7 @@ pub fn run(options: &Tcp) -> Result<(), Trouble> {
     result.and(told)
 }
 
-fn send(sender: &Sender, mut stream: TcpStream, check: bool) {
+fn send(sender: &Sender, mut stream: TcpStream) {
     let mut input = io::stdin().lock();
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -78,11 +93,9 @@ fn send(sender: &Sender, mut stream: TcpStream, check: bool) {
                 break;
             }
         };
-        if check {
-            let mut expected = buffer[..count].to_vec();
-            uppercase(&mut expected);
-            lock(&sender.expected).extend(expected);
-        }
+        let mut owed = buffer[..count].to_vec();
+        uppercase(&mut owed);
+        lock(&sender.owed).promise(owed);
         let mut rest = &buffer[..count];
         while !rest.is_empty() {
             match stream.write(rest) {
@@ -114,11 +127,9 @@ fn receive(
     bar: &ProgressBar,
     ended: &Receiver<()>,
 ) -> Result<(), Trouble> {
-    // Not std's own, which would keep what follows the last newline until more comes.
-    let output = io::stdout().as_fd().try_clone_to_owned().map_err(|error| Trouble::output(&error))?;
-    let mut output = File::from(output);
     let mut buffer = vec![0; BUFFER];
     let mut last_sent = 0;
+    let mut comparison = Comparison::default();
     loop {
         let count = match link.stream.read(&mut buffer) {
             Ok(count) => count,
@@ -134,20 +145,34 @@ fn receive(
             Err(error) if error.kind() == ErrorKind::WouldBlock && is_idle(link, sender) => continue,
             Err(error) => {
                 settle(link, sender, ended);
-                return Err(link.failed(&error));
+                let failed = link.failed(&error);
+                return Err(wrong(&comparison, link, sender).unwrap_or(failed));
             }
         };
         if count == 0 {
             break;
         }
+        let came = &buffer[..count];
         link.count_received(count);
         bar.set_position(link.received);
-        if options.check {
-            check(link, sender, &buffer[..count])?;
+        comparison.take(came, &mut lock(&sender.owed));
+        if options.check && comparison.is_wrong() {
+            break;
         }
-        output.write_all(&buffer[..count]).map_err(|error| Trouble::output(&error))?;
+        output::write(came)?;
     }
-    finish(link, sender, ended)
+    if options.check
+        && let Some(trouble) = wrong(&comparison, link, sender)
+    {
+        return Err(trouble);
+    }
+    let ending = finish(link, sender, ended);
+    wrong(&comparison, link, sender).map_or(ending, Err)
+}
+
+/// What was wrong with the replies so far, which explains more than what became of the connection.
+fn wrong(comparison: &Comparison, link: &Link, sender: &Sender) -> Option<Trouble> {
+    comparison.trouble(&link.peer, sender.sent.load(Ordering::Acquire), &lock(&sender.owed))
 }
 
 /// Whether everything that was sent is answered and more input is awaited.
@@ -185,7 +210,7 @@ fn finish(link: &mut Link, sender: &Sender, ended: &Receiver<()>) -> Result<(), 
             "It sent its FIN first: some servers answer one message, or the first 1024 bytes, and close.",
         ));
     }
-    if link.received < link.sent {
+    if lock(&sender.owed).owes() {
         return Err(Trouble::new(
             format!("{} answered less than was sent: {counts}", link.peer),
             "An uppercase server answers every byte, and those it has received also after our FIN.",
@@ -194,32 +219,7 @@ fn finish(link: &mut Link, sender: &Sender, ended: &Receiver<()>) -> Result<(), 
     Ok(())
 }
 
-/// Compares what has just been received with what was sent.
-fn check(link: &Link, sender: &Sender, reply: &[u8]) -> Result<(), Trouble> {
-    let (peer, offset) = (link.peer, link.received - reply.len() as u64);
-    let mut expected = lock(&sender.expected);
-    let compared = reply.len().min(expected.len());
-    if let Some(at) = expected.iter().zip(reply).position(|(wanted, got)| wanted != got) {
-        let (wanted, got, offset) = (expected[at], reply[at], offset + at as u64);
-        return Err(Trouble::new(
-            format!(
-                "the reply from {peer} is wrong at byte {offset}: {got:#04x} where {wanted:#04x} was expected"
-            ),
-            "Uppercase changes a-z to A-Z and nothing else.",
-        ));
-    }
-    expected.drain(..compared);
-    if compared < reply.len() {
-        let offset = offset + compared as u64;
-        return Err(Trouble::new(
-            format!("the reply from {peer} goes on at byte {offset}, where nothing more was sent"),
-            "The server repeats its replies, or says something of its own.",
-        ));
-    }
-    Ok(())
-}
-
-/// A bar on standard error, if that is a terminal; with an end if the input is a file.
+/// A bar on standard error, if only that is a terminal; with an end if the input is a file.
 fn progress_bar() -> ProgressBar {
     let length =
         rustix::fs::fstat(io::stdin().as_fd()).ok().map(|stat| stat.st_size as u64).filter(|&size| size > 0);
@@ -231,8 +231,12 @@ fn progress_bar() -> ProgressBar {
         Some(length) => ProgressBar::new(length),
         None => ProgressBar::new_spinner(),
     };
-    // Its default target is hidden where standard error is no terminal; twice a second is enough to see.
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(2));
+    // Hidden where standard error is no terminal; and where the reply goes to the same screen, whose last line
+    // it would draw over. Twice a second is enough to see.
+    bar.set_draw_target(match io::stdout().is_terminal() {
+        true => ProgressDrawTarget::hidden(),
+        false => ProgressDrawTarget::stderr_with_hz(2),
+    });
     ProgressStyle::with_template(template).map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 

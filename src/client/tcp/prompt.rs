@@ -1,18 +1,18 @@
 //! The prompt at a terminal: a sentence, its reply, and so on until Ctrl-D.
 
-use super::messages::Reply;
+use super::talk::Talk;
 use crate::client::link::Link;
 use crate::client::options::Tcp;
+use crate::client::output;
 use crate::client::trouble::Trouble;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
-use std::io::{self, Write};
 
 /// Asks, sends, prints, until the input ends. Ctrl-D says good-bye properly: a FIN, and what the server
 /// still had to say.
 pub fn run(options: &Tcp) -> Result<(), Trouble> {
-    let mut link = Link::open(&options.peer.host, options.peer.port, options.timeout)?;
+    let mut link = Link::open(&options.place.host, options.place.port(), options.timeout)?;
     let result = converse(options, &mut link);
     let told = options.telling.reporter().tell(&link.report());
     result.and(told)
@@ -22,28 +22,25 @@ fn converse(options: &Tcp, link: &mut Link) -> Result<(), Trouble> {
     let failed = |error: ReadlineError| Trouble::new(format!("the terminal failed: {error}"), "");
     let mut editor: Editor<(), MemHistory> =
         Editor::with_history(Config::default(), MemHistory::new()).map_err(failed)?;
+    let mut talk = Talk::new(options, link);
     loop {
         match editor.readline("Input lowercase sentence: ") {
             Ok(line) if line.is_empty() => {} // TCP has no empty message
             Ok(line) => {
                 let _ = editor.add_history_entry(&line);
                 let message = line.as_bytes();
-                link.send(message)?;
-                let reply = Reply { options, link, message }.receive()?;
-                let mut out = io::stdout().lock();
-                let written = out
-                    .write_all(b"From Server: ")
-                    .and_then(|()| out.write_all(&reply))
-                    .and_then(|()| out.write_all(b"\n"))
-                    .and_then(|()| out.flush());
-                written.map_err(|error| Trouble::output(&error))?;
+                talk.hears_nothing()?;
+                talk.link.send(message)?;
+                talk.hear(message, |reply| output::write(&[b"From Server: ", reply, b"\n"].concat()))?;
+                talk.compare()?;
             }
             Err(ReadlineError::Eof | ReadlineError::Interrupted) => {
-                let mut rest = link.farewell();
+                talk.hears_nothing()?;
+                let mut rest = talk.link.farewell();
                 if rest.last().is_some_and(|&byte| byte != b'\n') {
                     rest.push(b'\n');
                 }
-                return io::stdout().write_all(&rest).map_err(|error| Trouble::output(&error));
+                return output::write(&rest);
             }
             Err(error) => return Err(failed(error)),
         }

@@ -54,23 +54,22 @@ impl Driven {
             large: Bytes::Shared(vec![b'L'; LARGE].into()),
             file: Arc::new(File::open("/dev/null").expect("a file to hold; nobody reads it")),
         };
-        Driven { session: Http::new(Arc::new(options), &now), desk: Desk::new(), site, now }
+        Driven { session: Http::new(Arc::new(options), &now), desk: Desk::default(), site, now }
     }
 
     fn usual() -> Driven {
-        Driven::new(HttpOptions {
-            keep_alive: Duration::from_secs(1),
-            close_on_error: false,
-            upper: true,
-            logged: false,
-        })
+        Driven::new(Driven::options())
+    }
+
+    fn options() -> HttpOptions {
+        HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: false, upper: true, logged: false }
     }
 
     fn receive(&mut self, bytes: &[u8]) {
         self.session.sit(&mut self.desk);
         self.session.room()[..bytes.len()].copy_from_slice(bytes);
         self.session.received(bytes.len(), &self.now, &mut self.site);
-        self.session.rise(&mut self.desk);
+        self.session.rise(&mut self.desk).unwrap();
     }
 
     /// Does what is needed to send, `most` bytes at a time; a file is sent as so many `F`.
@@ -94,9 +93,9 @@ impl Driven {
                 }
                 _ => break,
             }
-            self.session.rise(&mut self.desk);
+            self.session.rise(&mut self.desk).unwrap();
         }
-        self.session.rise(&mut self.desk);
+        self.session.rise(&mut self.desk).unwrap();
         String::from_utf8(sent).expect("replies in ASCII")
     }
 
@@ -105,7 +104,7 @@ impl Driven {
         assert!(self.session.deadline().is_some_and(|deadline| deadline <= self.now.instant), "too early");
         self.session.sit(&mut self.desk);
         self.session.expired(&self.now);
-        self.session.rise(&mut self.desk);
+        self.session.rise(&mut self.desk).unwrap();
     }
 }
 
@@ -160,7 +159,7 @@ fn a_file_follows_its_head_and_the_fin_follows_the_file() {
     driven.session.sit(&mut driven.desk);
     let head = driven.session.unsent().len();
     driven.session.sent(head, &driven.now, &mut driven.site);
-    driven.session.rise(&mut driven.desk);
+    driven.session.rise(&mut driven.desk).unwrap();
     assert_eq!(driven.session.need(), Need::SendFile { last: true });
     driven.send_all(usize::MAX);
     assert_eq!(driven.session.need(), Need::Shutdown);
@@ -291,20 +290,29 @@ fn without_keep_alive_each_reply_closes() {
 
 #[test]
 fn stopping_lets_the_request_under_way_finish() {
-    let mut idle = Driven::usual();
-    idle.session.stop(false);
-    assert_eq!(idle.session.need(), Need::Close);
+    let mut resting = Driven::usual();
+    resting.receive(request("/small").as_bytes());
+    resting.send_all(usize::MAX);
+    resting.session.stop(&resting.now);
+    resting.pass(Duration::ZERO);
+    assert_eq!(resting.session.need(), Need::Close);
+
+    let mut silent = Driven::new(HttpOptions { keep_alive: Duration::from_secs(60), ..Driven::options() });
+    silent.session.stop(&silent.now);
+    assert_eq!(silent.session.deadline(), Some(silent.now.instant + limits::LAST_CHANCE));
+    silent.receive(request("/small").as_bytes());
+    assert!(silent.send_all(usize::MAX).contains("Connection: close"));
 
     let mut begun = Driven::usual();
     begun.receive(b"GET /small HTTP/1.1\r\n");
-    begun.session.stop(false);
+    begun.session.stop(&begun.now);
     begun.receive(b"Host: a\r\n\r\n");
     assert!(begun.send_all(usize::MAX).contains("Connection: close"));
     assert_eq!(begun.session.need(), Need::Shutdown);
 
     let mut replying = Driven::usual();
     replying.receive(request("/file").as_bytes());
-    replying.session.stop(false);
+    replying.session.stop(&replying.now);
     assert_eq!(statuses(&replying.send_all(1000)), ["200"]);
     assert_eq!(replying.session.need(), Need::Shutdown);
 }
@@ -313,6 +321,50 @@ fn stopping_lets_the_request_under_way_finish() {
 fn an_idle_session_is_small() {
     let size = std::mem::size_of::<crate::session::Session>();
     assert!(size <= 256, "a session takes {size} bytes");
+}
+
+#[test]
+fn a_refusal_knows_which_request_it_refuses() {
+    // What is left of the body looks like a HEAD request, and it is the POST that is refused.
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Transfer-Encoding: chunked", "HEAD / HTTP/1.1\r\n\r\n").as_bytes());
+    let reply = driven.send_all(usize::MAX);
+    assert!(reply.starts_with("HTTP/1.1 400 ") && reply.ends_with("\r\n\r\n400 Bad Request\n"), "{reply}");
+    // A HEAD behind others is one, and what only looks like one is none.
+    for (refused, has_body) in [
+        ("HEAD / HTTP/1.1\r\n\r\n", false),
+        ("HEAD nowhere HTTP/1.1\r\nHost: a\r\n\r\n", false),
+        ("HEAD /\n", false),
+        ("head / HTTP/1.1\r\n\r\n", true),
+        ("HEADS / HTTP/1.1\r\n\r\n", true),
+        ("HEAD\t/ HTTP/1.1\r\n\r\n", true),
+        ("GET /HEAD HTTP/1.1\r\n\r\n", true),
+    ] {
+        let mut driven = Driven::usual();
+        let before = request("/small") + &post("/small", "Content-Length: 5", "HEAD ") + &request("/nope");
+        driven.receive((before + "\r\n" + refused + "HEAD / HTTP/1.1\r\n").as_bytes());
+        let reply = driven.send_all(usize::MAX);
+        assert_eq!(statuses(&reply), ["200", "405", "404", "400"], "{refused}");
+        assert_eq!(reply.ends_with("400 Bad Request\n"), has_body, "{refused}: {reply}");
+        assert!(has_body || reply.ends_with("\r\n\r\n"), "{refused}: {reply}");
+    }
+}
+
+#[test]
+fn malformed_targets_are_refused_whatever_the_method() {
+    for method in ["GET", "HEAD", "POST", "PUT", "OPTIONS", "TRACE", "CONNECT", "BREW"] {
+        for target in
+            ["small", "%2fsmall", "http:///small", "/small#part", "/%", "/%00", "a@b", "http://a:b/", "**"]
+        {
+            let mut driven = Driven::usual();
+            let head = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            driven.receive((head + &request("/small")).as_bytes());
+            let reply = driven.send_all(usize::MAX);
+            assert_eq!(statuses(&reply), ["400"], "{method} {target}");
+            assert!(reply.contains("\r\nConnection: close\r\n"), "{method} {target}: {reply}");
+            assert_eq!(driven.session.need(), Need::Shutdown, "{method} {target}");
+        }
+    }
 }
 
 fn post(path: &str, fields: &str, body: &str) -> String {
@@ -400,4 +452,65 @@ fn a_body_that_stops_coming_ends_the_connection() {
     driven.send_all(usize::MAX);
     driven.pass(limits::BODY_TIME);
     assert_eq!(driven.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn a_body_that_stops_coming_before_its_reply_is_told() {
+    for (fields, body) in [
+        ("Content-Length: 10", ""),
+        ("Content-Length: 10\r\nExpect: 100-continue", ""),
+        ("Transfer-Encoding: chunked", ""),
+        ("Transfer-Encoding: chunked", "5;x=HEAD "),
+        ("Transfer-Encoding: chunked", "0\r\nX: y"),
+    ] {
+        let mut driven = Driven::usual();
+        driven.receive(post("/upper", fields, body).as_bytes());
+        let interim = driven.send_all(usize::MAX);
+        assert_eq!(interim.is_empty(), !fields.contains("Expect"), "{interim}");
+        driven.pass(limits::BODY_TIME);
+        let reply = driven.send_all(usize::MAX);
+        assert_eq!(statuses(&reply), ["408"], "{fields} {body}");
+        assert!(
+            reply.contains("\r\nConnection: close\r\n") && reply.ends_with("408 Request Timeout\n"),
+            "{reply}"
+        );
+        assert_eq!(driven.session.need(), Need::Shutdown, "{fields} {body}");
+    }
+}
+
+#[test]
+fn the_log_has_the_request_that_was_refused_and_no_other() {
+    let logged = |request: &str, passes: bool| {
+        let mut driven = Driven::usual();
+        driven.session = Http::new(driven.session.options.clone(), &driven.now).logged(None);
+        driven.receive(request.as_bytes());
+        driven.send_all(usize::MAX);
+        if passes {
+            driven.pass(limits::BODY_TIME);
+            driven.send_all(usize::MAX);
+        }
+        String::from_utf8(std::mem::take(&mut driven.desk.lines)).unwrap()
+    };
+    let expected = |status: u16, size| format!(" \"POST /upper HTTP/1.1\" {status} {size} \"-\" \"-\"\n");
+    let late = logged(&post("/upper", "Transfer-Encoding: chunked", "5;HEAD "), true);
+    assert!(late.ends_with(&expected(408, 20)) && late.lines().count() == 1, "{late}");
+    let late = logged(&post("/upper", "Content-Length: 5\r\nExpect: 100-continue", ""), true);
+    assert!(late.ends_with(&expected(408, 20)) && late.lines().count() == 1, "{late}");
+    let wrong = logged(
+        &post("/upper", "Transfer-Encoding: chunked", "HEAD / HTTP/1.1\r\nUser-Agent: x\r\n\r\n"),
+        false,
+    );
+    assert!(wrong.ends_with(&expected(400, 16)) && wrong.lines().count() == 1, "{wrong}");
+    let both = logged(&(request("/small") + "POST small HTTP/1.1\r\nHost: a\r\n\r\n"), false);
+    assert!(both.ends_with("\"POST small HTTP/1.1\" 400 16 \"-\" \"-\"\n"), "{both}");
+    assert_eq!(both.lines().count(), 2, "{both}");
+}
+
+#[test]
+fn what_breaks_a_reply_that_is_out_ends_the_connection_at_once() {
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Transfer-Encoding: chunked", "2\r\nok").as_bytes());
+    assert!(driven.send_all(usize::MAX).ends_with("\r\n2\r\nOK\r\n"));
+    driven.receive(b"xGET /small HTTP/1.1\r\n");
+    assert_eq!(driven.session.need(), Need::Shutdown, "nothing else belongs into this reply");
 }
