@@ -4,6 +4,7 @@
 //! [`Cache`] in front. It knows files and replies, and nothing of connections.
 
 pub mod cache;
+pub mod complaints;
 pub mod directory;
 pub mod embedded;
 pub mod headers;
@@ -17,9 +18,10 @@ use crate::http::accept::Accepts;
 use crate::http::coding::{self, Codings};
 use crate::http::content::{Body, Bytes, Content, Pieces, Reply};
 use crate::http::response::{self, Status};
-use crate::http::target::Target;
+use crate::http::target::{Target, encode};
 use crate::now::Now;
 use cache::{Cache, Content as Held, Entry, Form};
+use complaints::Complaints;
 use directory::{Directory, Miss};
 use listing::Listings;
 use redirects::{Redirects, Ruling};
@@ -41,6 +43,7 @@ pub struct Site {
     cache: Cache,
     /// What is in directories without an index, if that may be seen.
     listings: Option<Listings>,
+    complaints: Arc<Complaints>,
     /// The last reply that was made rather than found.
     made_described: String,
     made_fields: String,
@@ -64,7 +67,7 @@ impl Site {
         let directory = Directory::open(root)?;
         let rules = Rulebook::load(&directory, now)?;
         let mut site = Site::new(Some(Arc::new(directory)), rules);
-        site.listings = autoindex.then(Listings::default);
+        site.listings = autoindex.then(|| Listings::new(site.complaints.clone()));
         Ok(site)
     }
 
@@ -76,6 +79,7 @@ impl Site {
             rules,
             cache: Cache::default(),
             listings: None,
+            complaints: Arc::default(),
             made_described,
             made_fields,
             made_body,
@@ -93,7 +97,7 @@ impl Site {
         let Some(directory) = &self.directory else { return Err(Miss::Missing) };
         let opened = match directory.find(path) {
             Ok(opened) => opened,
-            Err(Miss::Unavailable) if let Some(place) = remembered => {
+            Err(Miss::Unavailable(_)) if let Some(place) = remembered => {
                 // What is in memory needs no descriptor: better a second old than nothing.
                 self.cache.trust(place, now);
                 return Ok(place);
@@ -103,6 +107,9 @@ impl Site {
                 return Err(miss);
             }
         };
+        if self.rules.is_of(&opened.stamp) {
+            return Err(Miss::Missing);
+        }
         let codings = sidecars::beside(directory, &opened);
         if let Some(place) = remembered
             && self.cache.confirm(place, &opened.stamp, codings, now)
@@ -111,7 +118,7 @@ impl Site {
         }
         self.cache.forget(path);
         let form = Form { headers: self.rules.headers.for_path(path), coding: None, codings };
-        let entry = Entry::read(opened, &form, now).map_err(|error| Miss::of(&error))?;
+        let entry = Entry::read(opened, &form, now)?;
         Ok(self.cache.put(path, entry))
     }
 
@@ -222,12 +229,19 @@ impl Site {
         Reply { status: Status::OK, described, fields, validators: None, body: Body::Pieces(pieces) }
     }
 
-    fn failed(&mut self, miss: Miss) -> Reply<'_> {
+    fn failed(&mut self, miss: Miss, path: &[u8], now: &Now) -> Reply<'_> {
+        if miss == Miss::Forbidden {
+            return self.made(Status::FORBIDDEN, "");
+        }
+        self.complain(miss, path, now);
         match miss {
-            Miss::Forbidden => self.made(Status::FORBIDDEN, ""),
-            Miss::Unavailable => self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n"),
+            Miss::Unavailable(_) => self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n"),
             _ => self.made(Status::INTERNAL_SERVER_ERROR, ""),
         }
+    }
+
+    fn complain(&self, miss: Miss, path: &[u8], now: &Now) {
+        self.complaints.say(now, format_args!("{} can't be served: {miss}", encode(path)));
     }
 
     fn redirect(&mut self, status: Status, location: &str) -> Reply<'_> {
@@ -258,9 +272,9 @@ impl Content for Site {
                     Some(ruling) => self.rule(ruling, accepts.encoding, now),
                     None => self.missing(now),
                 },
-                Err(miss) => self.failed(miss),
+                Err(miss) => self.failed(miss, &target.path, now),
             },
-            Err(miss) => self.failed(miss),
+            Err(miss) => self.failed(miss, &target.path, now),
         }
     }
 
@@ -277,10 +291,11 @@ impl Content for Site {
     }
 
     fn due(&self) -> Option<Instant> {
-        self.cache.due()
+        self.cache.due().into_iter().chain(self.complaints.due()).min()
     }
 
     fn tidy(&mut self, now: &Now) {
         self.cache.tidy(now);
+        self.complaints.settle(now);
     }
 }

@@ -47,6 +47,11 @@ impl Rulebook {
         Ok(book)
     }
 
+    /// Whether this is one of the files, by whatever name it was found: they aren't served.
+    pub fn is_of(&self, stamp: &Stamp) -> bool {
+        self.seen.iter().flatten().any(|seen| seen.inode == stamp.inode)
+    }
+
     /// Looks at the files again, at most once in [`limits::FRESH`]. Returns whether the rules changed.
     pub fn refresh(&mut self, directory: &Directory, now: &Now) -> bool {
         if now.instant.saturating_duration_since(self.checked) < limits::FRESH {
