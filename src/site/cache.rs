@@ -139,7 +139,8 @@ impl Entry {
             Content::File(Arc::new(opened.file), stamp.size)
         } else {
             let mut bytes = Vec::with_capacity(stamp.size as usize);
-            (&mut opened.file).take(limits::SMALL_FILE).read_to_end(&mut bytes)?;
+            // One that grows meanwhile is sent as it was, as a large one is.
+            (&mut opened.file).take(stamp.size).read_to_end(&mut bytes)?;
             Content::Bytes(Bytes::Shared(bytes.into()))
         };
         Ok(Entry::new(&opened.name, content, Some(stamp), time_of(stamp.modified), form, now))

@@ -218,6 +218,13 @@ impl Stamp {
     }
 }
 
+impl Miss {
+    /// Whether there is something that can't be had, and not just nothing to be served.
+    pub fn is_trouble(self) -> bool {
+        !matches!(self, Miss::Missing | Miss::Directory)
+    }
+}
+
 /// What an error of opening or reading means to the one who asked.
 impl From<Errno> for Miss {
     fn from(error: Errno) -> Miss {

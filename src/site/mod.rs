@@ -110,7 +110,7 @@ impl Site {
         if self.rules.is_of(&opened.stamp) {
             return Err(Miss::Missing);
         }
-        let codings = sidecars::beside(directory, &opened);
+        let codings = sidecars::beside(directory, &opened, |miss, path| self.complain(miss, path, now));
         if let Some(place) = remembered
             && self.cache.confirm(place, &opened.stamp, codings, now)
         {
@@ -137,9 +137,17 @@ impl Site {
             return place;
         }
         let Some(directory) = &self.directory else { return plain };
-        let Some((opened, stamp)) = sidecars::open(directory, path, coding) else { return plain };
+        let opened = match sidecars::open(directory, path, coding) {
+            Ok(opened) => opened,
+            Err(miss) => {
+                if miss.is_trouble() {
+                    self.complain(miss, &[path, coding.suffix().as_bytes()].concat(), now);
+                }
+                return plain;
+            }
+        };
         if let Some(place) = remembered
-            && self.cache.confirm(place, &stamp, Codings::default(), now)
+            && self.cache.confirm(place, &opened.stamp, Codings::default(), now)
         {
             return place;
         }
@@ -149,8 +157,13 @@ impl Site {
             coding: Some(coding),
             codings: Codings::default(),
         };
-        let Ok(entry) = Entry::read(opened, &form, now) else { return plain };
-        self.cache.put(&key, entry)
+        match Entry::read(opened, &form, now) {
+            Ok(entry) => self.cache.put(&key, entry),
+            Err(error) => {
+                self.complain(error.into(), &[path, coding.suffix().as_bytes()].concat(), now);
+                plain
+            }
+        }
     }
 
     fn held(&self, place: usize, status: Status) -> Reply<'_> {
@@ -194,6 +207,7 @@ impl Site {
                 let path = path.filter(|path| !rulebook::FILES.contains(&&**path)).unwrap_or_default();
                 match self.look_up(&path, now) {
                     Ok(place) if !path.is_empty() => self.best(place, &path, status, accept_encoding, now),
+                    Err(miss) if miss.is_trouble() => self.failed(miss, &path, now),
                     _ if status.code >= 400 => self.made(status, ""),
                     _ => self.missing(now),
                 }
@@ -286,7 +300,12 @@ impl Content for Site {
     fn missing(&mut self, now: &Now) -> Reply<'_> {
         match self.look_up(NOT_FOUND_PAGE, now) {
             Ok(place) => self.held(place, Status::NOT_FOUND),
-            Err(_) => self.made(Status::NOT_FOUND, ""),
+            Err(miss) => {
+                if miss.is_trouble() {
+                    self.complain(miss, NOT_FOUND_PAGE, now);
+                }
+                self.made(Status::NOT_FOUND, "")
+            }
         }
     }
 
