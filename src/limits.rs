@@ -171,6 +171,17 @@ pub const FRESH: Duration = Duration::from_secs(1);
 /// Bytes of `_redirects` that are read, and a bound for its rules.
 pub const RULES: u64 = 256 * 1024;
 
+/// Bytes of a destination or of a field's value in a rule, and how often it may use what a path has in the place
+/// of its placeholders: more nobody can mean.
+pub const TEMPLATE: usize = 8 * 1024;
+/// See [`TEMPLATE`].
+pub const TEMPLATE_USES: usize = 32;
+
+/// Bytes that rules may make of a path: a destination, or the fields of a file altogether. A longer destination
+/// no client would follow, as we refuse one of half the length ([`HEAD`]). A path that makes more is refused
+/// with 414.
+pub const EXPANDED: usize = 16 * 1024;
+
 /// How long a line of the access log waits for others, so that they are written together.
 pub const LOG_PAUSE: Duration = Duration::from_millis(100);
 

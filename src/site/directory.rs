@@ -5,6 +5,7 @@
 //! what is measured and sent. Where the kernel is too old for that call, the path is walked one name at
 //! a time and symbolic links are refused, so containment never depends on the call being there.
 
+use super::pattern::TooLong;
 use crate::limits;
 use crate::now::Now;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
@@ -62,6 +63,8 @@ pub enum Miss {
     Directory,
     /// We may not read it: 403.
     Forbidden,
+    /// The rules make too much of its path: 414.
+    TooLong,
     /// No descriptor or no memory for it now, or always interrupted: 503.
     Unavailable(Errno),
     /// The disk failed: 500.
@@ -248,6 +251,12 @@ impl From<Errno> for Miss {
     }
 }
 
+impl From<TooLong> for Miss {
+    fn from(_: TooLong) -> Miss {
+        Miss::TooLong
+    }
+}
+
 impl From<io::Error> for Miss {
     fn from(error: io::Error) -> Miss {
         Errno::from_io_error(&error).unwrap_or(Errno::IO).into()
@@ -260,6 +269,7 @@ impl fmt::Display for Miss {
             Miss::Missing => f.write_str("no such file"),
             Miss::Directory => f.write_str("a directory"),
             Miss::Forbidden => f.write_str("permission denied"),
+            Miss::TooLong => TooLong.fmt(f),
             Miss::Unavailable(error) | Miss::Failed(error) => {
                 write!(f, "{}", io::Error::from_raw_os_error(error.raw_os_error()))
             }

@@ -13,6 +13,7 @@ pub mod pattern;
 pub mod redirects;
 pub mod rulebook;
 mod sidecars;
+mod tree;
 
 use crate::http::accept::Accepts;
 use crate::http::coding::{self, Codings};
@@ -117,7 +118,7 @@ impl Site {
             return Ok(place);
         }
         self.cache.forget(path);
-        let form = Form { headers: self.rules.headers.for_path(path), coding: None, codings };
+        let form = Form { headers: self.rules.headers.for_path(path)?, coding: None, codings };
         let entry = Entry::read(opened, &form, now)?;
         Ok(self.cache.put(path, entry))
     }
@@ -152,15 +153,14 @@ impl Site {
             return place;
         }
         self.cache.forget(&key);
-        let form = Form {
-            headers: self.rules.headers.for_path(path),
-            coding: Some(coding),
-            codings: Codings::default(),
-        };
-        match Entry::read(opened, &form, now) {
+        let entry = self.rules.headers.for_path(path).map_err(Miss::from).and_then(|headers| {
+            let form = Form { headers, coding: Some(coding), codings: Codings::default() };
+            Ok(Entry::read(opened, &form, now)?)
+        });
+        match entry {
             Ok(entry) => self.cache.put(&key, entry),
-            Err(error) => {
-                self.complain(error.into(), &[path, coding.suffix().as_bytes()].concat(), now);
+            Err(miss) => {
+                self.complain(miss, &[path, coding.suffix().as_bytes()].concat(), now);
                 plain
             }
         }
@@ -200,6 +200,7 @@ impl Site {
     fn rule(&mut self, ruling: Ruling, accept_encoding: &[u8], now: &Now) -> Reply<'_> {
         match ruling {
             Ruling::Redirect(status, location) => self.redirect(status, &location),
+            Ruling::TooLong => self.made(Status::URI_TOO_LONG, ""),
             Ruling::Rewrite(status, to) => {
                 // What a rule is rewritten to isn't rewritten again: rules can't go round in a circle.
                 // And what isn't served under its own name isn't served under another.
@@ -225,14 +226,17 @@ impl Site {
         }
     }
 
-    fn listed(&mut self, path: &[u8], pieces: Box<dyn Pieces>, accepts: &Accepts) -> Reply<'_> {
+    fn listed(&mut self, path: &[u8], pieces: Box<dyn Pieces>, accepts: &Accepts, now: &Now) -> Reply<'_> {
+        let headers = match self.rules.headers.for_path(path) {
+            Ok(headers) => headers,
+            Err(error) => return self.failed(error.into(), path, now),
+        };
         let kind = if accepts.prefers_json() { "application/json" } else { "text/html; charset=utf-8" };
         self.made_described = format!("Content-Type: {kind}\r\n");
         // The names are others' words, so nothing of the page may run.
         self.made_fields = "Vary: Accept\r\nX-Content-Type-Options: nosniff\r\n\
             Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n"
             .to_owned();
-        let headers = self.rules.headers.for_path(path);
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Cache-Control")) {
             self.made_fields += "Cache-Control: no-cache\r\n";
         }
@@ -249,6 +253,7 @@ impl Site {
         }
         self.complain(miss, path, now);
         match miss {
+            Miss::TooLong => self.made(Status::URI_TOO_LONG, ""),
             Miss::Unavailable(_) => self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n"),
             _ => self.made(Status::INTERNAL_SERVER_ERROR, ""),
         }
@@ -281,7 +286,7 @@ impl Content for Site {
             Ok(place) => self.best(place, &target.path, Status::OK, accepts.encoding, now),
             Err(Miss::Directory) => self.redirect(Status::MOVED_PERMANENTLY, &target.location_of_directory()),
             Err(Miss::Missing) => match self.list(&target.path, accepts, now) {
-                Ok(pieces) => self.listed(&target.path, pieces, accepts),
+                Ok(pieces) => self.listed(&target.path, pieces, accepts, now),
                 Err(Miss::Missing) => match self.rules.redirects.find(target, false) {
                     Some(ruling) => self.rule(ruling, accepts.encoding, now),
                     None => self.missing(now),
