@@ -182,14 +182,6 @@ fn walk(root: &OwnedFd, name: &[u8], last: OFlags) -> Result<OwnedFd, Errno> {
 }
 
 impl Stamp {
-    /// A strong entity tag: length and time of the last change, which are the same on every host that the
-    /// file was copied to with its time.
-    /// `suffix` tells the compressed forms of a file apart.
-    pub fn etag(&self, suffix: &str) -> String {
-        let (seconds, nanoseconds) = self.modified;
-        format!("\"{:x}-{seconds:x}-{nanoseconds:x}{suffix}\"", self.size)
-    }
-
     /// The state of an entry of an opened directory, which is not a link.
     pub fn of_entry(directory: &OwnedFd, name: &[u8]) -> Result<Stamp, Miss> {
         let stat = again(|| rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW))?;

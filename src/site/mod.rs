@@ -14,6 +14,7 @@ pub mod redirects;
 pub mod rulebook;
 mod sidecars;
 mod tree;
+mod version;
 
 use crate::http::accept::Accepts;
 use crate::http::coding::{self, Codings};
@@ -31,6 +32,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
+use version::Epoch;
 
 /// Where a reply for a missing path is looked for.
 const NOT_FOUND_PAGE: &[u8] = b"/404.html";
@@ -41,6 +43,7 @@ pub struct Site {
     /// `None` for the built-in site, all of which is in the cache from the start.
     directory: Option<Arc<Directory>>,
     rules: Rulebook,
+    epoch: Epoch,
     cache: Cache,
     /// What is in directories without an index, if that may be seen.
     listings: Option<Listings>,
@@ -55,7 +58,7 @@ impl Site {
     /// The site that is part of the program.
     pub fn built_in(now: &Now) -> io::Result<Site> {
         let redirects = Redirects::parse(embedded::REDIRECTS).map_err(io::Error::other)?;
-        let mut site = Site::new(None, Rulebook::fixed(redirects, now));
+        let mut site = Site::new(None, Rulebook::fixed(redirects, now), now);
         for (path, entry) in embedded::entries(now) {
             site.cache.put(path.as_bytes(), entry);
         }
@@ -67,17 +70,18 @@ impl Site {
     pub fn in_directory(root: &Path, autoindex: bool, now: &Now) -> io::Result<Site> {
         let directory = Directory::open(root)?;
         let rules = Rulebook::load(&directory, now)?;
-        let mut site = Site::new(Some(Arc::new(directory)), rules);
+        let mut site = Site::new(Some(Arc::new(directory)), rules, now);
         site.listings = autoindex.then(|| Listings::new(site.complaints.clone()));
         Ok(site)
     }
 
-    fn new(directory: Option<Arc<Directory>>, rules: Rulebook) -> Site {
+    fn new(directory: Option<Arc<Directory>>, rules: Rulebook, now: &Now) -> Site {
         let made_body = Bytes::Static(b"");
         let (made_described, made_fields) = (String::new(), String::new());
         Site {
             directory,
             rules,
+            epoch: Epoch { opened: now.wall, replaced: false },
             cache: Cache::default(),
             listings: None,
             complaints: Arc::default(),
@@ -117,9 +121,9 @@ impl Site {
         {
             return Ok(place);
         }
-        self.cache.forget(path);
+        let before = self.cache.forget(path);
         let form = Form { headers: self.rules.headers.for_path(path)?, coding: None, codings };
-        let entry = Entry::read(opened, &form, now)?;
+        let entry = Entry::read(opened, &form, &self.epoch, before.as_ref(), now)?;
         Ok(self.cache.put(path, entry))
     }
 
@@ -152,10 +156,10 @@ impl Site {
         {
             return place;
         }
-        self.cache.forget(&key);
+        let before = self.cache.forget(&key);
         let entry = self.rules.headers.for_path(path).map_err(Miss::from).and_then(|headers| {
             let form = Form { headers, coding: Some(coding), codings: Codings::default() };
-            Ok(Entry::read(opened, &form, now)?)
+            Ok(Entry::read(opened, &form, &self.epoch, before.as_ref(), now)?)
         });
         match entry {
             Ok(entry) => self.cache.put(&key, entry),
