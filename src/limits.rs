@@ -168,6 +168,10 @@ pub const OPEN_FILES: usize = 16;
 /// after its last use: a deleted file must not occupy the disk because a server remembers it.
 pub const FRESH: Duration = Duration::from_secs(1);
 
+/// How long a root that is gone isn't looked for again: a link that is removed and made anew, as `ln -sf` does, is
+/// missed for no longer.
+pub const ROOT_PAUSE: Duration = Duration::from_millis(50);
+
 /// Bytes of `_redirects` that are read, and a bound for its rules.
 pub const RULES: u64 = 256 * 1024;
 

@@ -10,7 +10,7 @@ mod support;
 use faults::fault;
 use listings::{asking, json, listing, page, rows_of_json, rows_of_page};
 use std::fs;
-use std::io::{BufReader, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -189,6 +189,11 @@ fn a_call_that_is_always_interrupted_holds_nobody() {
     }
     let reply = conversation(server.http(), asking("/d/", "*/*"));
     assert!(!reply.ends_with(b"0\r\n\r\n"), "it breaks off");
+    // Where the close is the end, this must be none.
+    let mut stream = connect(server.http());
+    stream.write_all(b"GET /d/ HTTP/1.0\r\n\r\n").unwrap();
+    let end = stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+    assert_eq!(end, Err(ErrorKind::ConnectionReset));
     server.wait_for_log("/d/ can't be listed: Interrupted");
     drop(interrupted);
     let _interrupted = fault(&server, "openat2:error=EINTR");

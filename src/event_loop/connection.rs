@@ -221,8 +221,6 @@ impl<K: Kernel> Connection<K> {
                 self.session.file_sent(count as u64, now, means.site);
                 return Ok(Some(count));
             }
-            // Nobody is left to work for.
-            Need::Work if self.latch.broken => {}
             Need::Work => {
                 if self.latch.broken {
                     return Err(ErrorKind::ConnectionReset.into()); // nobody is there to read it

@@ -11,6 +11,7 @@ pub mod headers;
 pub mod listing;
 pub mod pattern;
 pub mod redirects;
+mod root;
 pub mod rulebook;
 mod sidecars;
 mod tree;
@@ -24,9 +25,10 @@ use crate::http::target::{Target, encode};
 use crate::now::Now;
 use cache::{Cache, Content as Held, Entry, Form};
 use complaints::Complaints;
-use directory::{Directory, Miss};
+use directory::Miss;
 use listing::Listings;
 use redirects::{Redirects, Ruling};
+use root::Root;
 use rulebook::Rulebook;
 use std::io;
 use std::path::Path;
@@ -41,7 +43,7 @@ const NOT_FOUND_PAGE: &[u8] = b"/404.html";
 #[derive(Debug)]
 pub struct Site {
     /// `None` for the built-in site, all of which is in the cache from the start.
-    directory: Option<Arc<Directory>>,
+    root: Option<Root>,
     rules: Rulebook,
     epoch: Epoch,
     cache: Cache,
@@ -68,18 +70,21 @@ impl Site {
     /// The files beneath `root`. Fails if that can't be opened or isn't a directory, or if one of its
     /// rule files has a mistake. With `autoindex` a directory without an index is listed.
     pub fn in_directory(root: &Path, autoindex: bool, now: &Now) -> io::Result<Site> {
-        let directory = Directory::open(root)?;
-        let rules = Rulebook::load(&directory, now)?;
-        let mut site = Site::new(Some(Arc::new(directory)), rules, now);
+        let root = Root::open(root, now)?;
+        let rules = match root.directory() {
+            Some(directory) => Rulebook::load(directory, now)?,
+            None => Rulebook::fixed(Redirects::default(), now),
+        };
+        let mut site = Site::new(Some(root), rules, now);
         site.listings = autoindex.then(|| Listings::new(site.complaints.clone()));
         Ok(site)
     }
 
-    fn new(directory: Option<Arc<Directory>>, rules: Rulebook, now: &Now) -> Site {
+    fn new(root: Option<Root>, rules: Rulebook, now: &Now) -> Site {
         let made_body = Bytes::Static(b"");
         let (made_described, made_fields) = (String::new(), String::new());
         Site {
-            directory,
+            root,
             rules,
             epoch: Epoch { opened: now.wall, replaced: false },
             cache: Cache::default(),
@@ -91,6 +96,32 @@ impl Site {
         }
     }
 
+    /// Follows the root and the rules where they have changed. Returns whether there is a root.
+    fn refresh(&mut self, now: &Now) -> bool {
+        let Some(root) = &mut self.root else { return true };
+        if let Some(other) = root.look(now) {
+            let rules = Rulebook::load(&other, now);
+            match rules.and_then(|rules| root.take(other).map(|()| rules)) {
+                Ok(rules) => {
+                    self.rules = rules;
+                    self.epoch = Epoch { opened: now.wall, replaced: true };
+                    self.cache.clear();
+                }
+                Err(error) => root.refuse(error),
+            }
+        }
+        let Some(directory) = root.directory() else { return false };
+        if self.rules.refresh(directory, now) {
+            // Entries carry the fields that the old rules gave them.
+            self.cache.clear();
+        }
+        true
+    }
+
+    fn without_root(&mut self) -> Reply<'_> {
+        self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n")
+    }
+
     /// The cache entry for a path, as fresh as [`limits::FRESH`](crate::limits::FRESH) says.
     fn look_up(&mut self, path: &[u8], now: &Now) -> Result<usize, Miss> {
         let remembered = self.cache.find(path, now);
@@ -99,7 +130,7 @@ impl Site {
         {
             return Ok(place);
         }
-        let Some(directory) = &self.directory else { return Err(Miss::Missing) };
+        let Some(directory) = self.root.as_ref().and_then(Root::directory) else { return Err(Miss::Missing) };
         let opened = match directory.find(path) {
             Ok(opened) => opened,
             Err(Miss::Unavailable(_)) if let Some(place) = remembered => {
@@ -141,7 +172,7 @@ impl Site {
         {
             return place;
         }
-        let Some(directory) = &self.directory else { return plain };
+        let Some(directory) = self.root.as_ref().and_then(Root::directory) else { return plain };
         let opened = match sidecars::open(directory, path, coding) {
             Ok(opened) => opened,
             Err(miss) => {
@@ -222,7 +253,7 @@ impl Site {
 
     /// The listing of a directory that has no index; missing if there are none, or no such directory.
     fn list(&mut self, path: &[u8], accepts: &Accepts, now: &Now) -> Result<Box<dyn Pieces>, Miss> {
-        match (&mut self.listings, &self.directory) {
+        match (&mut self.listings, self.root.as_ref().and_then(Root::directory)) {
             (Some(listings), Some(directory)) if path.ends_with(b"/") => {
                 listings.find(directory, path, accepts.prefers_json(), now)
             }
@@ -274,11 +305,8 @@ impl Site {
 
 impl Content for Site {
     fn find(&mut self, target: &Target, accepts: &Accepts, now: &Now) -> Reply<'_> {
-        if let Some(directory) = &self.directory
-            && self.rules.refresh(directory, now)
-        {
-            // Entries carry the fields that the old rules gave them.
-            self.cache.clear();
+        if !self.refresh(now) {
+            return self.without_root();
         }
         if rulebook::FILES.contains(&&*target.path) {
             return self.missing(now);
@@ -307,6 +335,9 @@ impl Content for Site {
     }
 
     fn missing(&mut self, now: &Now) -> Reply<'_> {
+        if !self.refresh(now) {
+            return self.without_root();
+        }
         match self.look_up(NOT_FOUND_PAGE, now) {
             Ok(place) => self.held(place, Status::NOT_FOUND),
             Err(miss) => {

@@ -19,10 +19,11 @@ impl Http {
         let more = match source.next(self.output.room_left() - limits::PIECE_ROOM, now, &mut piece) {
             Ok(more) => more,
             Err(error) => {
-                // The status is sent already. Only closing in the middle can say so.
+                // The status is sent already. Only closing in the middle can say so, and where the close is the
+                // end, a reset.
                 debug!("a listing breaks off: {error}");
                 self.following = Following::Nothing;
-                self.state = State::Ending(Ending::Close);
+                self.state = State::Ending(if in_chunks { Ending::Close } else { Ending::Abort });
                 return;
             }
         };
