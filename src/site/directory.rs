@@ -4,6 +4,9 @@
 //! no symbolic link leads out, and there is no moment between a check and its use: what was opened is
 //! what is measured and sent. Where the kernel is too old for that call, the path is walked one name at
 //! a time and symbolic links are refused, so containment never depends on the call being there.
+//!
+//! An absolute link is refused even if it leads back into the root. RESOLVE_IN_ROOT would not follow it there either: it
+//! takes the root for `/`, so that `/srv/www/a` would be `srv/www/a` beneath it, another file than every other program finds.
 
 use super::pattern::TooLong;
 use crate::limits;
