@@ -9,10 +9,9 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -353,35 +352,4 @@ fn what_cannot_be_read_now_is_not_taken_for_missing() {
         server.wait_for_log(said);
     }
     assert_eq!(body(&server, "/app/x"), (200, b"the application".into()));
-}
-
-#[test]
-fn links_are_followed_as_long_as_they_are_relative_and_stay_in_the_root() {
-    let (folder, outside) = (Folder::new(), Folder::new());
-    folder.write("file", "within");
-    folder.write("dir/index.html", "within");
-    outside.write("file", "outside");
-    let path = |name: &str| folder.path().join(name);
-    for (name, to, status) in [
-        ("relative", PathBuf::from("file"), 200),
-        ("to-dir", "dir".into(), 301),
-        ("dir/up", "../file".into(), 200),
-        ("twice", "relative".into(), 200),
-        ("absolute", path("file"), 404),
-        ("absolute-dir", path("dir"), 404),
-        ("to-absolute", "absolute".into(), 404),
-        ("root", "/".into(), 404),
-        ("out-and-in", format!("../{}/file", folder.path().file_name().unwrap().display()).into(), 404),
-        ("out", outside.path().join("file"), 404),
-        ("nowhere", "none".into(), 404),
-        ("itself", "itself".into(), 404),
-    ] {
-        symlink(to, path(name)).unwrap();
-        let server = serve(&folder);
-        let reply = get(server.http(), &format!("/{name}"));
-        assert_eq!(reply.status, status, "{name}: {reply:?}");
-        assert!(status != 200 || reply.body == b"within", "{name}: {reply:?}");
-        let below = get(server.http(), &format!("/{name}/"));
-        assert_eq!(below.status, if status == 301 { 200 } else { 404 }, "{name}/: {below:?}");
-    }
 }

@@ -1,5 +1,5 @@
 //! The root of a site, which may be another directory from one moment to the next: a link that is switched, a
-//! directory that is made anew or moved away.
+//! directory that is made anew or moved away. And what stays within it, whatever links say.
 
 #[path = "support/listings.rs"]
 mod listings;
@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use support::*;
 
@@ -159,5 +159,36 @@ fn nothing_outside_of_a_root_is_served_however_it_is_switched() {
             assert_eq!(reply.status, 404, "{path}: {reply:?}");
         }
         assert!(get(server.http(), "/within").body.starts_with(b"page of "));
+    }
+}
+
+#[test]
+fn links_are_followed_as_long_as_they_are_relative_and_stay_in_the_root() {
+    let (folder, outside) = (Folder::new(), Folder::new());
+    folder.write("file", "within");
+    folder.write("dir/index.html", "within");
+    outside.write("file", "outside");
+    let path = |name: &str| folder.path().join(name);
+    for (name, to, status) in [
+        ("relative", PathBuf::from("file"), 200),
+        ("to-dir", "dir".into(), 301),
+        ("dir/up", "../file".into(), 200),
+        ("twice", "relative".into(), 200),
+        ("absolute", path("file"), 404),
+        ("absolute-dir", path("dir"), 404),
+        ("to-absolute", "absolute".into(), 404),
+        ("root", "/".into(), 404),
+        ("out-and-in", format!("../{}/file", folder.path().file_name().unwrap().display()).into(), 404),
+        ("out", outside.path().join("file"), 404),
+        ("nowhere", "none".into(), 404),
+        ("itself", "itself".into(), 404),
+    ] {
+        symlink(to, path(name)).unwrap();
+        let server = serve(folder.path());
+        let reply = get(server.http(), &format!("/{name}"));
+        assert_eq!(reply.status, status, "{name}: {reply:?}");
+        assert!(status != 200 || reply.body == b"within", "{name}: {reply:?}");
+        let below = get(server.http(), &format!("/{name}/"));
+        assert_eq!(below.status, if status == 301 { 200 } else { 404 }, "{name}/: {below:?}");
     }
 }
