@@ -153,7 +153,8 @@ fn nothing_outside_of_a_root_is_served_however_it_is_switched() {
     let server = serve(&folder.path().join("current"));
     let start = Instant::now();
     while start.elapsed() < FOLLOWED {
-        switch(&folder, if start.elapsed().as_millis() / 100 % 2 == 0 { "a" } else { "b" });
+        let turn = start.elapsed().as_millis() / 100;
+        switch(&folder, if turn.is_multiple_of(2) { "a" } else { "b" });
         for path in ["/out", "/absolute"] {
             let reply = get(server.http(), path);
             assert_eq!(reply.status, 404, "{path}: {reply:?}");
