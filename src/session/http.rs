@@ -141,6 +141,10 @@ impl Http {
             (State::Reading, _) => Need::Read,
             (State::Ending(ending), _) => ending.need(),
             (State::Replying, Following::Nothing) => self.write_the_rest(),
+            // It may take long until more is there. And only sending tells that the peer has left.
+            (State::Replying, Following::Pieces { .. }) if !self.output.is_empty() => {
+                Need::Write(Then::Nothing)
+            }
             (State::Replying, _) if !self.output.is_empty() => Need::Write(Then::More),
             (State::Replying, Following::Bytes { .. }) => self.write_the_rest(),
             (State::Replying, Following::Pieces { .. }) => Need::Work,

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::now::Now;
 use crate::session::ending::Ending;
 use crate::session::exchange::Following;
-use log::warn;
+use log::debug;
 
 impl Http {
     /// Makes the next piece, into an output that is empty.
@@ -16,13 +16,14 @@ impl Http {
         let Following::Pieces { source, chunked: in_chunks } = &mut self.following else { return };
         let in_chunks = *in_chunks;
         let mut piece = Vec::new();
-        let more = match source.next(self.output.room_left() - limits::PIECE_ROOM, &mut piece) {
+        let more = match source.next(self.output.room_left() - limits::PIECE_ROOM, now, &mut piece) {
             Ok(more) => more,
             Err(error) => {
-                // The status is sent already. Only closing in the middle can say so.
-                warn!("a listing breaks off: {error}");
+                // The status is sent already. Only closing in the middle can say so, and where the close is the
+                // end, a reset.
+                debug!("a listing breaks off: {error}");
                 self.following = Following::Nothing;
-                self.state = State::Ending(Ending::Close);
+                self.state = State::Ending(if in_chunks { Ending::Close } else { Ending::Abort });
                 return;
             }
         };
