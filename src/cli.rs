@@ -8,12 +8,16 @@ use crate::limits;
 use crate::server::Config;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
+use crate::slips;
+use crate::sockets::Place;
 use crate::values;
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 /// What the command line says: what to serve, and what to tell of it.
@@ -24,6 +28,9 @@ pub struct Options {
     /// What to say on stderr, in the words of RUST_LOG.
     pub log: Option<String>,
 }
+
+/// The one argument that is no option.
+pub const DIR: &str = "DIR";
 
 struct Setting {
     name: &'static str,
@@ -64,7 +71,8 @@ const SETTINGS: &[Setting] = &[
         name: "http",
         variable: "SHOUTD_HTTP",
         value: Value::Many("ADDR"),
-        help: "An HTTP listener. ADDR is IP:PORT, [IPv6]:PORT, :PORT (every interface), PORT (loopback) or unix:PATH",
+        help: "An HTTP listener. ADDR is IP:PORT, [IPv6]:PORT, NAME:PORT (all its addresses), :PORT (every interface), \
+            PORT (loopback) or unix:PATH",
         set: |options, text| values::http_listener(utf8(text)?).map(|value| options.config.http.push(value)),
     },
     Setting {
@@ -162,7 +170,7 @@ const SETTINGS: &[Setting] = &[
 /// The first line of the help, and the rest of it.
 const ABOUT: &str = "Serves three things at once from one thread: TCP uppercase, UDP uppercase and HTTP/1.1.";
 const MORE: &str = "Without any listener named it opens all three on the loopback interface: TCP and UDP on port 12000, \
-    HTTP on 8080. With one named, only what is named. Every option can come from the environment as \
+    HTTP on 8080; with DIR only HTTP. With one named, only what is named. Every option can come from the environment as \
     SHOUTD_NAME; several listeners are separated by a space there.";
 
 impl Options {
@@ -173,8 +181,8 @@ impl Options {
     }
 
     /// The same for these words, of which the first is the program's name.
-    pub fn parse_from(words: impl IntoIterator<Item: Into<OsString> + Clone>) -> Options {
-        Options::of(&command().get_matches_from(words))
+    pub fn parse_from(words: impl IntoIterator<Item: Into<OsString>>) -> Options {
+        Options::of(&slips::matches(command(), words))
     }
 
     /// What was matched by [`command`], or by a command that has its arguments and others.
@@ -183,8 +191,33 @@ impl Options {
         for setting in SETTINGS {
             set_all(&mut options, setting, matches);
         }
+        if let Some(directory) = matches.get_one::<OsString>(DIR) {
+            options.serve(directory, matches);
+        }
         options.name_defaults();
         options
+    }
+
+    /// `shoutd DIR`: short for `--root DIR`, and where no listener is named only HTTP is opened.
+    fn serve(&mut self, directory: &OsStr, matches: &ArgMatches) {
+        if matches.value_source("root") == Some(ValueSource::CommandLine) {
+            refuse(ErrorKind::ArgumentConflict, "DIR and --root both name the directory: give one of them");
+        }
+        let is_address = directory.to_str().is_some_and(|text| values::http_listener(text).is_ok());
+        if is_address && !Path::new(directory).exists() {
+            let address = directory.display();
+            let what =
+                format!("'{address}' is no directory; to listen there: --http {address}, --tcp or --udp");
+            refuse(ErrorKind::InvalidValue, &what);
+        }
+        self.config.root = Some(directory.into());
+        if self.names_no_listener() {
+            self.config.http.push(loopback(8080));
+        }
+    }
+
+    fn names_no_listener(&self) -> bool {
+        self.config.tcp.is_empty() && self.config.udp.is_empty() && self.config.http.is_empty()
     }
 
     fn nothing() -> Options {
@@ -207,19 +240,23 @@ impl Options {
 
     /// Without any listener named, all three services are.
     fn name_defaults(&mut self) {
-        let config = &mut self.config;
-        if config.tcp.is_empty() && config.udp.is_empty() && config.http.is_empty() {
-            let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            config.tcp.push((loopback(12000), UpperOptions::default()));
-            config.udp.push(loopback(12000));
-            config.http.push(loopback(8080).into());
+        if self.names_no_listener() {
+            self.config.tcp.push((loopback(12000), UpperOptions::default()));
+            self.config.udp.push(loopback(12000));
+            self.config.http.push(loopback(8080));
         }
     }
 }
 
+fn loopback(port: u16) -> Place {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()
+}
+
 /// What clap is to understand.
 pub fn command() -> Command {
+    let directory = Arg::new(DIR).value_name(DIR).value_parser(ValueParser::os_string());
     let command = Command::new("shoutd").version(env!("CARGO_PKG_VERSION")).about(ABOUT);
+    let command = command.arg(directory.help("The directory that HTTP serves: short for --root DIR"));
     SETTINGS.iter().fold(command.long_about(format!("{ABOUT}\n\n{MORE}")), |command, setting| {
         let arg = Arg::new(setting.name).long(setting.name).env(setting.variable).help(setting.help);
         let checked =
@@ -241,9 +278,14 @@ pub fn command() -> Command {
 fn set_all(options: &mut Options, setting: &Setting, matches: &ArgMatches) {
     for value in matches.get_raw(setting.name).into_iter().flatten() {
         if let Err(error) = (setting.set)(options, value) {
-            command().error(ErrorKind::InvalidValue, error).exit();
+            refuse(ErrorKind::InvalidValue, &error);
         }
     }
+}
+
+/// Ends the program for wrong usage.
+fn refuse(kind: ErrorKind, what: &str) -> ! {
+    command().error(kind, what).exit()
 }
 
 fn utf8(text: &OsStr) -> Result<&str, String> {

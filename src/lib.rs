@@ -10,9 +10,9 @@
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`outlet`], [`access_log`] | files; never a socket |
 //! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
-//! | 5 | [`server`], [`values`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
+//! | 5 | [`server`], [`values`], [`slips`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
-//! Where to begin reading: [`event_loop::EventLoop::run`] is the heart, [`session::Need`] is the one idea.
+//! Where to begin reading: [`event_loop::EventLoop::turn`] is the heart, [`session::Need`] is the one idea.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -31,6 +31,7 @@ pub mod outlet;
 pub mod server;
 pub mod session;
 pub mod site;
+pub mod slips;
 pub mod sockets;
 pub mod sys;
 pub mod uppercase;

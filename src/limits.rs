@@ -21,15 +21,26 @@ pub const STEP: usize = 4 * 1024;
 /// What making a piece of a long reply counts for, as if so many bytes were moved: two of them are a turn.
 pub const WORK: usize = TURN / 2;
 
-/// Bytes of names, and as many again to sort them, that a directory listing may hold: some 500,000 names.
-/// The rest is left out, and the listing says so.
+/// Bytes that a directory listing may hold, names and their order: some 500,000 names. The rest
+/// is left out, and the listing says so.
 pub const LISTING: usize = 16 * 1024 * 1024;
 
-/// Listings held at once, each shared by all who ask for its directory. More are refused with 503.
+/// The same for all listings together.
+pub const LISTINGS_MEMORY: usize = 32 * 1024 * 1024;
+
+/// Listings held at once, each shared by all who ask for its directory: a descriptor each. For one more, the one
+/// whose readers have asked for nothing for the longest breaks off.
 pub const LISTINGS: usize = 16;
 
 /// Rows of a listing made at once: each asks the file system for a size and a time, about 1 µs.
-pub const ROWS: usize = 128;
+pub const ROWS: usize = 64;
+
+/// Symbolic links of a directory that are followed at once, some 2 µs each.
+pub const LINKS: usize = 32;
+
+/// How often in a row a call on a file may be interrupted before it counts as failed: a file system that
+/// interrupts every one (FUSE, NFS) must not hold the loop.
+pub const INTERRUPTIONS: usize = 16;
 
 /// Requests answered into one batch. Each may have to open a file; the rest has its turn later.
 pub const REQUESTS: usize = 32;
@@ -80,6 +91,9 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often at most the log is told that accepting pauses: an attack must not fill the disk.
 pub const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
+
+/// Lines that the log gets in that time about files that can't be read. The rest is counted.
+pub const COMPLAINTS: u32 = 10;
 
 /// Descriptors left aside from the default connection cap: listeners, the poller, logs, open files. Where
 /// there are few at all, a quarter of them.
@@ -154,8 +168,23 @@ pub const OPEN_FILES: usize = 16;
 /// after its last use: a deleted file must not occupy the disk because a server remembers it.
 pub const FRESH: Duration = Duration::from_secs(1);
 
+/// How long a root that is gone isn't looked for again: a link that is removed and made anew, as `ln -sf` does, is
+/// missed for no longer.
+pub const ROOT_PAUSE: Duration = Duration::from_millis(50);
+
 /// Bytes of `_redirects` that are read, and a bound for its rules.
 pub const RULES: u64 = 256 * 1024;
+
+/// Bytes of a destination or of a field's value in a rule, and how often it may use what a path has in the place
+/// of its placeholders: more nobody can mean.
+pub const TEMPLATE: usize = 8 * 1024;
+/// See [`TEMPLATE`].
+pub const TEMPLATE_USES: usize = 32;
+
+/// Bytes that rules may make of a path: a destination, or the fields of a file altogether. A longer destination
+/// no client would follow, as we refuse one of half the length ([`HEAD`]). A path that makes more is refused
+/// with 414.
+pub const EXPANDED: usize = 16 * 1024;
 
 /// How long a line of the access log waits for others, so that they are written together.
 pub const LOG_PAUSE: Duration = Duration::from_millis(100);

@@ -3,17 +3,22 @@
 
 use log::{error, warn};
 use shoutd::cli::Options;
+use shoutd::http::target::Target;
 use shoutd::outlet::ServerLog;
-use shoutd::server::Server;
+use shoutd::server::{Config, Server};
+use shoutd::site::redirects::Redirects;
+use shoutd::values;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let log = start_log(options.log.as_deref());
+    let log = start_log(options.log);
     let config = options.config;
     let without_http = config.http.is_empty();
     for (option, unused) in [
@@ -34,6 +39,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if lacks_an_index(&config) {
+        let root = config.root.as_deref().unwrap_or(Path::new("")).display();
+        warn!("{root} has no index.html: / is answered with 404 (--autoindex would list the directory)");
+    }
     let result = listen_to_signals(&server, config.access_log.is_some()).and_then(|()| {
         log.into_iter().for_each(|log| server.look_after(log));
         server.announce();
@@ -46,6 +55,24 @@ fn main() -> ExitCode {
             error!("{error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Whether somebody who opens the site in a browser would find nothing there.
+fn lacks_an_index(config: &Config) -> bool {
+    let Some(root) = config.root.as_deref().filter(|_| !config.autoindex && !config.http.is_empty()) else {
+        return false;
+    };
+    let is_file = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if is_file(&root.join("index.html")) {
+        return false;
+    }
+    // The rules may have an answer.
+    let rules = root.join("_redirects");
+    let rules = if is_file(&rules) { fs::read_to_string(&rules).unwrap_or_default() } else { String::new() };
+    match (Redirects::parse(&rules), Target::parse("/")) {
+        (Ok(rules), Ok(front)) => rules.find(&front, false).is_none(),
+        _ => true,
     }
 }
 
@@ -63,15 +90,14 @@ fn listen_to_signals(server: &Server, logs: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG. Nobody has
-/// to read it: the loop never waits for stderr, and looks after what it didn't take at once.
-fn start_log(level: Option<&str>) -> Option<ServerLog> {
+/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG, which may be
+/// meant for others too, so that a mistake in it is no more than told. Nobody has to read it: the loop never waits
+/// for stderr, and looks after what it didn't take at once.
+fn start_log(level: Option<String>) -> Option<ServerLog> {
+    let variable = std::env::var("RUST_LOG").unwrap_or_default();
+    let mistake = level.is_none().then(|| values::log_filter(&variable).err()).flatten();
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(log::LevelFilter::Info);
-    match level {
-        Some(level) => builder.parse_filters(level),
-        None => builder.parse_default_env(),
-    };
+    builder.filter_level(log::LevelFilter::Info).parse_filters(level.as_deref().unwrap_or(&variable));
     let start = Instant::now();
     builder.format(move |out, record| {
         let since = start.elapsed();
@@ -84,5 +110,8 @@ fn start_log(level: Option<&str>) -> Option<ServerLog> {
         builder.target(env_logger::Target::Pipe(Box::new(log.clone())));
     }
     builder.init();
+    if let Some(mistake) = mistake.filter(|_| !variable.is_empty()) {
+        warn!("RUST_LOG is not understood in full: {mistake}");
+    }
     log
 }

@@ -20,7 +20,7 @@ use crate::sockets::{self, Place, UnixPath};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -31,9 +31,9 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// TCP uppercase listeners.
-    pub tcp: Vec<(SocketAddr, UpperOptions)>,
+    pub tcp: Vec<(Place, UpperOptions)>,
     /// UDP uppercase sockets.
-    pub udp: Vec<SocketAddr>,
+    pub udp: Vec<Place>,
     /// HTTP listeners.
     pub http: Vec<Place>,
     /// How HTTP connections behave.
@@ -88,6 +88,13 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+impl StartError {
+    /// Whether an address is to blame that this machine doesn't have, or a whole family of them.
+    fn is_elsewhere(&self) -> bool {
+        self.why.kind() == ErrorKind::AddrNotAvailable || self.why.raw_os_error() == Some(libc::EAFNOSUPPORT)
+    }
+}
 
 impl Server {
     /// Binds every socket and opens the site.
@@ -195,17 +202,23 @@ impl Config {
         take: &mut dyn FnMut(Bound) -> io::Result<()>,
     ) -> Result<Listening, StartError> {
         let mut listening = Listening::new();
-        for (address, options) in &self.tcp {
+        for (place, options) in &self.tcp {
             let service = Service::Upper(Arc::new(options.clone()));
-            listen("tcp", &Place::Ip(*address), service, paths, &mut listening, take)?;
+            at_each("tcp", place, &mut |place| {
+                listen("tcp", place, service.clone(), paths, &mut listening, take)
+            })?;
         }
         let mut sockets = Vec::new();
-        for address in &self.udp {
-            let fail = |error| bind_error("udp", &Place::Ip(*address), error);
-            let socket = sockets::bind_udp(*address).map_err(fail)?;
-            let bound = socket.local_addr().map_err(fail)?;
-            listening.push(("udp", bound.into()));
-            sockets.push((socket, bound));
+        for place in &self.udp {
+            at_each("udp", place, &mut |place| {
+                let fail = |error| bind_error("udp", place, error);
+                let address = place.ip().ok_or(ErrorKind::InvalidInput.into()).map_err(fail)?;
+                let socket = sockets::bind_udp(address).map_err(fail)?;
+                let bound = socket.local_addr().map_err(fail)?;
+                listening.push(("udp", bound.into()));
+                sockets.push((socket, bound));
+                Ok(())
+            })?;
         }
         let own_ports: Vec<u16> = sockets.iter().map(|(_, address)| address.port()).collect();
         for (socket, bound) in sockets {
@@ -214,10 +227,35 @@ impl Config {
         }
         let http_options = Arc::new(self.http_options.clone());
         for place in &self.http {
-            listen("http", place, Service::Http(http_options.clone()), paths, &mut listening, take)?;
+            let service = Service::Http(http_options.clone());
+            at_each("http", place, &mut |place| {
+                listen("http", place, service.clone(), paths, &mut listening, take)
+            })?;
         }
         Ok(listening)
     }
+}
+
+/// Binds at each address that a place stands for. A name may have addresses that this machine doesn't have
+/// (`::1` where there is no IPv6): those are left out, as long as there is another.
+fn at_each(
+    scheme: &str,
+    place: &Place,
+    bind: &mut dyn FnMut(&Place) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let places = place.resolve().map_err(|why| name_error(scheme, place, why))?;
+    let mut left_out = Vec::new();
+    for place in &places {
+        match bind(place) {
+            Err(error) if error.is_elsewhere() => left_out.push(error),
+            result => result?,
+        }
+    }
+    if left_out.len() == places.len() {
+        return left_out.pop().map_or(Ok(()), Err);
+    }
+    left_out.iter().for_each(|error| log::warn!("{place} is not served at all of its addresses: {error}"));
+    Ok(())
 }
 
 fn listen(
@@ -241,6 +279,7 @@ fn listen(
             paths.push(bound);
             (socket, place.clone())
         }
+        Place::Name(..) => return Err(fail(ErrorKind::InvalidInput.into())),
     };
     listening.push((scheme, bound));
     take(Bound::Listener(socket, service)).map_err(fail)
@@ -278,6 +317,11 @@ fn bind_error(scheme: &str, place: &Place, why: io::Error) -> StartError {
         (ErrorKind::AddrNotAvailable, _) => ": choose an address of this machine",
         _ => "",
     };
+    StartError { what: format!("can't listen on {scheme}://{place}"), why, advice }
+}
+
+fn name_error(scheme: &str, place: &Place, why: io::Error) -> StartError {
+    let advice = ": check its spelling, /etc/hosts and the name server, or give an IP address";
     StartError { what: format!("can't listen on {scheme}://{place}"), why, advice }
 }
 

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Mode};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub enum Place {
     /// At an IP address.
     Ip(SocketAddr),
+    /// At every address that a name has, each with this port.
+    Name(String, u16),
     /// At a path (unix(7)).
     Unix(PathBuf),
 }
@@ -28,8 +30,21 @@ impl Place {
     pub fn ip(&self) -> Option<SocketAddr> {
         match self {
             Place::Ip(address) => Some(*address),
-            Place::Unix(_) => None,
+            Place::Name(..) | Place::Unix(_) => None,
         }
+    }
+
+    /// The places that can be bound: for a name all that the resolver says (getaddrinfo(3)), each once, and
+    /// otherwise the place itself. Fails where the name stands for nothing. May wait for a name server.
+    pub fn resolve(&self) -> io::Result<Vec<Place>> {
+        let Place::Name(name, port) = self else { return Ok(vec![self.clone()]) };
+        let mut places = Vec::new();
+        for address in (name.as_str(), *port).to_socket_addrs()? {
+            if !places.contains(&address.into()) {
+                places.push(address.into());
+            }
+        }
+        if places.is_empty() { Err(ErrorKind::NotFound.into()) } else { Ok(places) }
     }
 }
 
@@ -43,6 +58,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Place::Ip(address) => address.fmt(f),
+            Place::Name(name, port) => write!(f, "{name}:{port}"),
             Place::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }

@@ -2,14 +2,23 @@
 
 use crate::limits;
 use crate::session::upper::UpperOptions;
+use crate::slips::did_you_mean;
 use crate::sockets::Place;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// Reads `IP:PORT`, `[IPv6]:PORT`, `:PORT` (every interface) or `PORT` (loopback).
-pub fn address(text: &str) -> Result<SocketAddr, String> {
-    let usage =
-        || "an address is IP:PORT, [IPv6]:PORT, :PORT (every interface) or PORT (loopback)".to_owned();
+/// The options of a TCP listener.
+const LISTENER_OPTIONS: [&str; 5] = ["read", "repeat", "delay", "messages", "idle"];
+
+/// The levels of the log.
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// Reads `IP:PORT`, `[IPv6]:PORT`, `NAME:PORT`, `:PORT` (every interface) or `PORT` (loopback). A name isn't
+/// looked up here.
+pub fn address(text: &str) -> Result<Place, String> {
+    let usage = || {
+        "an address is IP:PORT, [IPv6]:PORT, NAME:PORT, :PORT (every interface) or PORT (loopback)".to_owned()
+    };
     let port = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if !digits {
@@ -17,14 +26,29 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
         }
         text.parse::<u16>().map_err(|_| format!("{text} is no port: they go from 0 to 65535"))
     };
+    let at = |ip: IpAddr, port: u16| Ok(SocketAddr::from((ip, port)).into());
     match text.rsplit_once(':') {
-        None => Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), port(text)?).into()),
-        Some(("", after)) => Ok((IpAddr::V6(Ipv6Addr::UNSPECIFIED), port(after)?).into()),
-        Some((_, after)) => {
-            port(after)?;
-            text.parse().map_err(|_| usage())
-        }
+        None => at(Ipv4Addr::LOCALHOST.into(), port(text)?),
+        Some(("", after)) => at(Ipv6Addr::UNSPECIFIED.into(), port(after)?),
+        Some((before, after)) => match (port(after)?, text.parse::<SocketAddr>()) {
+            (_, Ok(address)) => Ok(address.into()),
+            (port, Err(_)) if is_name(before) => Ok(Place::Name(before.to_owned(), port)),
+            _ => Err(usage()),
+        },
     }
+}
+
+/// Whether a word can be the name of a host (RFC 1123 section 2.1). A last part that is a number makes it an
+/// IPv4 address to the resolver, in a form that hardly anybody means: `1.2.3` is 1.2.0.3 (inet_aton(3)).
+fn is_name(word: &str) -> bool {
+    let is_label = |label: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(allowed) && !label.starts_with('-')
+    };
+    let mut labels = word.strip_suffix('.').unwrap_or(word).split('.');
+    let last = labels.clone().next_back().unwrap_or_default();
+    let is_number = last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit());
+    word.len() <= 253 && labels.all(is_label) && !is_number
 }
 
 /// Reads what [`address`] reads, or `unix:PATH`.
@@ -32,7 +56,7 @@ pub fn http_listener(text: &str) -> Result<Place, String> {
     match text.strip_prefix("unix:") {
         Some("") => Err("a Unix socket is unix:PATH".to_owned()),
         Some(path) => Ok(Place::Unix(path.into())),
-        None => address(text).map(Place::Ip),
+        None => address(text),
     }
 }
 
@@ -82,7 +106,7 @@ pub fn patience(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads `ADDR[,OPTION=VALUE]…`.
-pub fn tcp_listener(text: &str) -> Result<(SocketAddr, UpperOptions), String> {
+pub fn tcp_listener(text: &str) -> Result<(Place, UpperOptions), String> {
     let mut parts = text.split(',');
     let address = address(parts.next().unwrap_or_default())?;
     let mut options = UpperOptions::default();
@@ -97,7 +121,8 @@ pub fn tcp_listener(text: &str) -> Result<(SocketAddr, UpperOptions), String> {
             "idle" => options.idle = duration(value).map_err(in_option)?,
             _ => {
                 return Err(format!(
-                    "{name:?} is no option of a listener; they are read, repeat, delay, messages and idle"
+                    "{name:?} is no option of a listener; they are read, repeat, delay, messages and idle{}",
+                    did_you_mean(name, LISTENER_OPTIONS)
                 ));
             }
         }
@@ -105,18 +130,26 @@ pub fn tcp_listener(text: &str) -> Result<(SocketAddr, UpperOptions), String> {
     Ok((address, options))
 }
 
-/// Checks a level, or a list of levels and `MODULE=LEVEL`, as RUST_LOG has them. (env_logger leaves out
-/// what it doesn't understand.)
+/// Checks a level, or a list of levels and `MODULE=LEVEL`, as RUST_LOG has them.
 pub fn log_filter(text: &str) -> Result<&str, String> {
-    let is_level = |part: &str| part.trim().parse::<log::LevelFilter>().is_ok();
-    let is_understood = |part: &str| match part.split_once('=') {
-        Some((_, level)) => is_level(level),
-        None => is_level(part) || part.trim().starts_with("shoutd"),
+    text.split(',').try_for_each(log_directive).map(|()| text)
+}
+
+/// Checks one part of such a list. (env_logger leaves out what it doesn't understand, or takes it for the
+/// name of a module.)
+pub fn log_directive(part: &str) -> Result<(), String> {
+    let (module, level) = part.split_once('=').map_or((None, part), |(module, level)| (Some(module), level));
+    let is_level = level.trim().parse::<log::LevelFilter>().is_ok();
+    let is_ours = |name: &str| name == "shoutd" || name.starts_with("shoutd::");
+    let is_understood = match module {
+        Some(module) => is_level && !module.trim().is_empty(),
+        None => is_level || is_ours(part.trim()),
     };
-    match text.split(',').find(|part| !is_understood(part)) {
-        Some(part) => Err(format!("{part:?} is no level: they are error, warn, info, debug, trace and off")),
-        None => Ok(text),
+    if is_understood {
+        return Ok(());
     }
+    let meant = did_you_mean(level.trim(), LEVELS);
+    Err(format!("{part:?} is no level: they are error, warn, info, debug, trace and off{meant}"))
 }
 
 /// Reads what a flag may be set to in the environment. (clap has a parser for that, of 20 KB.)
@@ -155,12 +188,42 @@ mod tests {
             ("8080", "127.0.0.1:8080"),
             ("0", "127.0.0.1:0"),
             ("0.0.0.0:65535", "0.0.0.0:65535"),
+            ("localhost:80", "localhost:80"),
+            ("www.example.org.:0", "www.example.org.:0"),
+            ("4u:80", "4u:80"),
         ] {
             assert_eq!(address(text).map(|address| address.to_string()).as_deref(), Ok(expected));
         }
-        for bad in
-            ["", ":", "localhost:80", "65536", ":65536", "1.2.3:80", "::1:80", "1.2.3.4:+5", "[::1]", "-1"]
-        {
+        let long = format!("{}.example:80", "x".repeat(64));
+        for bad in [
+            "",
+            ":",
+            "localhost",
+            "localhost:",
+            "localhost:http",
+            "65536",
+            ":65536",
+            "1.2.3:80",
+            "1:80",
+            "0x7f.0x1:80",
+            "a.1:80",
+            "1.2.3.4.5:80",
+            "256.0.0.1:80",
+            "::1:80",
+            "1.2.3.4:+5",
+            "[::1]",
+            "[localhost]:80",
+            "-1",
+            "-x:80",
+            "a b:80",
+            "a..b:80",
+            ".:80",
+            "*:80",
+            "http://localhost:80",
+            "localhost:80/",
+            "bücher.example:80",
+            &long,
+        ] {
             assert!(address(bad).is_err(), "{bad}");
         }
     }
@@ -195,16 +258,29 @@ mod tests {
         for good in ["info", "TRACE", "off", "shoutd=debug", "warn,shoutd::event_loop=trace", "shoutd"] {
             assert_eq!(log_filter(good), Ok(good));
         }
-        for bad in ["", "loud", "shoutd=loud", "info,", "debg"] {
+        for bad in [
+            "",
+            "loud",
+            "shoutd=loud",
+            "info,",
+            "debg",
+            "shoutdebug",
+            "shoutd:debug",
+            "=debug",
+            "shoutd=",
+            "noise",
+        ] {
             assert!(log_filter(bad).is_err(), "{bad}");
         }
+        assert!(log_filter("warn,debgu").unwrap_err().ends_with("; did you mean debug?"));
+        assert!(log_filter("shoutd=lound").unwrap_err().ends_with(" and off"));
     }
 
     #[test]
     fn listeners_with_options() {
         let (address, options) =
             tcp_listener("127.0.0.1:12005,read=5,repeat=1000,delay=5s,messages=2,idle=0").unwrap();
-        assert_eq!(address.port(), 12005);
+        assert_eq!(address.to_string(), "127.0.0.1:12005");
         let expected = UpperOptions {
             read: 5,
             repeat: 1000,

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -100,19 +100,11 @@ fn only_what_is_named_is_opened() {
 
 #[test]
 fn without_a_listener_named_all_three_open_at_their_default_addresses() {
-    let prepare = "ip link set lo up";
-    let isolated = |flags: &str, script: &str| {
-        let mut unshare = Command::new("unshare");
-        unshare.args([flags, "sh", "-c", script]).arg(command(&[]).get_program());
-        unshare.stdout(Stdio::piped()).stderr(Stdio::piped());
-        unshare
-    };
-    let possible = |flags: &&str| isolated(flags, prepare).status().is_ok_and(|status| status.success());
-    let Some(flags) = ["-n", "-rn"].into_iter().find(possible) else {
+    // The root is an option too, but it names no listener.
+    let Some(command) = isolated("", &["--root", "/"]) else {
         return skip("the default ports may be in use, and there is no network namespace to be had");
     };
-    // The root is an option too, but it names no listener.
-    let server = Shoutd::spawn(isolated(flags, &format!("{prepare} && exec \"$0\" --root /")));
+    let server = Shoutd::spawn(command);
     let lines: Vec<String> =
         server.listening().iter().map(|(scheme, address)| format!("{scheme}://{address}")).collect();
     assert_eq!(lines, ["tcp://127.0.0.1:12000", "udp://127.0.0.1:12000", "http://127.0.0.1:8080"]);
@@ -133,6 +125,107 @@ fn each_form_of_an_address_is_understood() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let server = Shoutd::start(&["--http", &port]);
     assert_eq!(server.http().to_string(), format!("127.0.0.1:{port}"));
+}
+
+#[test]
+fn a_name_is_every_address_that_it_stands_for() {
+    let mut ips: Vec<String> = Vec::new();
+    for address in "localhost:0".to_socket_addrs().expect("localhost has an address") {
+        // Where there is no IPv6, the file of names may have ::1 all the same.
+        if TcpListener::bind(address).is_ok() && !ips.contains(&address.ip().to_string()) {
+            ips.push(address.ip().to_string());
+        }
+    }
+    assert!(!ips.is_empty());
+    let name = "localhost:0";
+    let server = Shoutd::start(&["--tcp", "localhost:0,read=5", "--udp", name, "--http", name]);
+    for wanted in ["tcp", "udp", "http"] {
+        let of_scheme = server.listening().iter().filter(|(scheme, _)| scheme == wanted);
+        let found: Vec<String> = of_scheme.map(|(_, address)| address.ip().to_string()).collect();
+        assert_eq!(found, ips, "{wanted}");
+    }
+    use_everything(&server);
+}
+
+/// A command in a network and with mounts of its own, where the default ports are free, after a shell has prepared
+/// it; `None` if there is none to be had.
+fn isolated(prepare: &str, arguments: &[&str]) -> Option<Command> {
+    let prepare = format!("ip link set lo up{prepare}");
+    let inside = |flags: &str, script: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args([flags, "sh", "-c", script]).arg(command(&[]).get_program());
+        unshare.stdout(Stdio::piped()).stderr(Stdio::piped());
+        unshare
+    };
+    let possible = |flags: &&str| inside(flags, &prepare).status().is_ok_and(|status| status.success());
+    let flags = ["-nm", "-rnm"].into_iter().find(possible)?;
+    let mut command = inside(flags, &format!("{prepare} && exec \"$0\" \"$@\""));
+    command.args(arguments);
+    Some(command)
+}
+
+#[test]
+fn a_name_may_have_addresses_that_this_machine_does_not() {
+    let folder = Folder::new();
+    // 192.0.2.1 is nobody's (RFC 5737), and what stands there twice is bound once.
+    folder.write("hosts", "127.0.0.1 twins\n192.0.2.1 twins away\n::1 twins\n127.0.0.1 twins\n");
+    let hosts = format!(" && mount --bind {}/hosts /etc/hosts", folder.as_str());
+    let Some(both) = isolated(&hosts, &["--http", "twins:8080"]) else {
+        return skip("there is no mount namespace to be had");
+    };
+    let server = Shoutd::spawn(both);
+    let mut urls: Vec<String> = server.listening().iter().map(|(_, address)| address.to_string()).collect();
+    urls.sort_unstable();
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    assert_eq!(urls, ["127.0.0.1:8080", "[::1]:8080"][..if has_ipv6 { 2 } else { 1 }]);
+    server.wait_for_log("http://192.0.2.1:8080");
+
+    let mut away = Killed(isolated(&hosts, &["--http", "away:8080"]).unwrap().spawn().unwrap());
+    assert_eq!(wait_for_end(&mut away.0), Some(1), "it listens nowhere");
+}
+
+#[test]
+fn a_directory_alone_is_served_over_http_alone() {
+    let folder = Folder::new();
+    folder.write("index.html", "<p>mine</p>");
+    let Some(alone) = isolated("", &[folder.as_str()]) else {
+        return skip("the default ports may be in use, and there is no network namespace to be had");
+    };
+    let server = Shoutd::spawn(alone);
+    assert_eq!(server.listening(), [("http".to_owned(), "127.0.0.1:8080".parse().unwrap())]);
+    drop(server);
+
+    // Where listeners are named, it is --root and nothing else; and it goes before the variable.
+    let mut command = command(&["--tcp", "0", folder.as_str(), "--http", "0"]);
+    command.env("SHOUTD_ROOT", "/nowhere");
+    let server = Shoutd::spawn(command);
+    assert_eq!(server.listening().len(), 2);
+    assert_eq!(get(server.http(), "/").body, b"<p>mine</p>");
+    assert_eq!(conversation(server.tcp(), "hello"), b"HELLO");
+    assert_eq!(server.said(), [""; 0]);
+}
+
+#[test]
+fn a_site_without_a_front_page_is_told_at_the_start() {
+    let warned = |folder: &Folder, options: &[&str]| {
+        let mut server = Shoutd::start(&[&["--http", "0", folder.as_str()], options].concat());
+        server.signal("TERM");
+        server.wait();
+        let mut said = Vec::new();
+        while let Some(line) = server.next_line() {
+            said.push(line);
+        }
+        said.iter().any(|line| line.contains("no index.html") && line.contains("--autoindex"))
+    };
+    let folder = Folder::new();
+    folder.write("page.html", "<p>mine</p>");
+    assert!(warned(&folder, &[]));
+    assert!(!warned(&folder, &["--autoindex"]));
+    folder.write("_redirects", "/* /page.html 200\n");
+    assert!(!warned(&folder, &[]), "the rules have a front page");
+    folder.write("_redirects", "");
+    folder.write("index.html", "<p>mine</p>");
+    assert!(!warned(&folder, &[]));
 }
 
 #[test]

@@ -63,9 +63,15 @@ fn wrong_usage_ends_with_status_2_and_says_what_is_wrong() {
     let wrong: &[(&[&str], &str)] = &[
         (&["--nope"], "--nope"),
         (&["-x"], "-x"),
-        (&["12000"], "12000"),
+        (&["12000"], "--http 12000"),
+        (&["localhost:8080"], "--http localhost:8080"),
+        (&["www", "--root", "www"], "DIR and --root"),
+        (&["www", "www"], "www"),
         (&["--tcp"], "--tcp"),
-        (&["--tcp", "localhost:1"], "localhost:1"),
+        (&["--tcp", "localhost"], "NAME:PORT"),
+        (&["--tcp", "localhost:uppercase"], "NAME:PORT"),
+        (&["--http", "http://localhost:8080"], "NAME:PORT"),
+        (&["--udp", "unix:here"], "NAME:PORT"),
         (&["--tcp", ""], "--tcp"),
         (&["--tcp", "0,read=0"], "read"),
         (&["--tcp", "0,read=65537"], "65536"),
@@ -87,6 +93,16 @@ fn wrong_usage_ends_with_status_2_and_says_what_is_wrong() {
         (&["--max-connections", "0"], "--max-connections"),
         (&["--max-connections", "-1"], "-1"),
         (&["--close-on-error=maybe"], "maybe"),
+        (&["--log", "debgu"], "did you mean debug?"),
+        (&["--log", "shoutd=loud"], "loud"),
+        (&["--log", "shoutdebug"], "shoutdebug"),
+        (&["--log", "info,=debug"], "=debug"),
+        (&["--log", ""], "--log"),
+        (&["--rot", "www"], "'--root'"),
+        (&["--tpc", "0"], "'--tcp'"),
+        (&["--max-conn=5"], "'--max-connections'"),
+        (&["--keepalive", "5s"], "'--keep-alive'"),
+        (&["--tcp", "0,raed=5"], "did you mean read?"),
     ];
     for (arguments, part) in wrong {
         let ended = end_of(command(arguments));
@@ -101,11 +117,31 @@ fn wrong_usage_ends_with_status_2_and_says_what_is_wrong() {
         ("SHOUTD_DRAIN", "x"),
         ("SHOUTD_MAX_CONNECTIONS", "x"),
         ("SHOUTD_CLOSE_ON_ERROR", "x"),
+        ("SHOUTD_LOG", "debgu"),
     ] {
         let mut command = command(&[]);
         command.env(variable, value);
         let ended = end_of(command);
         assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), ""), "{variable}={value}");
+    }
+}
+
+#[test]
+fn shout_is_told_of_its_slips_too() {
+    let Some(shout) = option_env!("CARGO_BIN_EXE_shout") else { return };
+    for (words, part) in [
+        (&["tpc", "localhost", "1"][..], "'tcp'"),
+        (&["lba"], "'lab'"),
+        (&["bench", "htpt", "localhost"], "'http'"),
+        (&["tcp", "localhost", "1", "--reprot"], "'--report'"),
+        (&["bench", "tcp", "localhost:1", "--conections", "3"], "'--connections'"),
+        (&["lab", "onshot"], "oneshot"),
+        (&["lab", "oneshot", "--server", "raed=5"], "did you mean read?"),
+    ] {
+        let output = Command::new(shout).args(words).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(part), "{words:?}: {said}");
     }
 }
 
@@ -142,11 +178,28 @@ fn an_address_of_another_machine_or_of_many_can_not_be_listened_on() {
 }
 
 #[test]
+fn a_name_that_stands_for_no_address_can_not_be_listened_on() {
+    // Names below .invalid stand for nothing (RFC 6761 section 6.4).
+    for scheme in ["tcp", "udp", "http"] {
+        let url = format!("{scheme}://nobody.invalid:0");
+        let option = format!("--{scheme}");
+        assert_cannot_run(
+            command(&["--tcp", "0", &option, "nobody.invalid:0"]),
+            &[&url, "check its spelling"],
+        );
+    }
+}
+
+#[test]
 fn a_root_that_can_not_be_served_is_named_with_what_to_do() {
     let folder = Folder::new();
     let run = |root: &str| command(&["--http", "0", "--root", root]);
     let missing = &format!("{}/missing", folder.as_str());
     assert_cannot_run(run(missing), &[missing, "No such file or directory", "create it"]);
+    assert_cannot_run(
+        command(&[missing, "--http", "0"]),
+        &[missing, "No such file or directory", "create it"],
+    );
     folder.write("file", "");
     let file = &format!("{}/file", folder.as_str());
     assert_cannot_run(run(file), &[file, "Not a directory", "name a directory"]);

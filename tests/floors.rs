@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; `main.rs` is above all of them.
-const FLOORS: [(&str, u32); 18] = [
+const FLOORS: [(&str, u32); 19] = [
     ("uppercase", 0),
     ("limits", 0),
     ("buffer", 0),
@@ -25,6 +25,7 @@ const FLOORS: [(&str, u32); 18] = [
     ("server", 5),
     ("client", 5),
     ("values", 5),
+    ("slips", 5),
     ("cli", 5),
 ];
 

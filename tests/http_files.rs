@@ -1,7 +1,10 @@
 //! The files of `--root`: which of them are served, exactly as they are on the disk now, and which are not.
 
+#[path = "support/faults.rs"]
+mod faults;
 mod support;
 
+use faults::fault;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
@@ -325,4 +328,28 @@ fn more_files_than_are_remembered_are_served_right_with_few_descriptors() {
     // What is held open is let go, so that deleting a file gives its place on the disk back.
     files.iter().for_each(|(name, _)| fs::remove_file(folder.path().join(name)).unwrap());
     server.wait_for_descriptors(before);
+}
+
+#[test]
+fn what_cannot_be_read_now_is_not_taken_for_missing() {
+    let folder = Folder::new();
+    folder.write("app.html", "the application");
+    folder.write("a.css", "plain");
+    folder.write("a.css.gz", "packed");
+    folder.write("_redirects", "/app/* /app.html 200\n");
+    let server = serve(&folder);
+    // The rule files are looked at first, as a second is over; then comes what was asked for.
+    for (path, error, call, status, said) in [
+        ("/app/x", "EMFILE", 4, 503, "/app.html can't be served: Too many open files"),
+        ("/app/x", "EIO", 4, 500, "/app.html can't be served: Input/output error"),
+        ("/a.css", "EIO", 3, 500, "/a.css can't be served: Input/output error"),
+        ("/a.css", "EIO", 6, 200, "/a.css.gz can't be served: Input/output error"),
+        ("/none", "EIO", 4, 404, "/404.html can't be served: Input/output error"),
+    ] {
+        thread::sleep(FRESH + FRESH / 10);
+        let Some(_fault) = fault(&server, &format!("openat2:error={error}:when={call}")) else { return };
+        assert_eq!(get(server.http(), path).status, status, "{path} {error}");
+        server.wait_for_log(said);
+    }
+    assert_eq!(body(&server, "/app/x"), (200, b"the application".into()));
 }

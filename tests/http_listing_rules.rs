@@ -1,13 +1,16 @@
 //! How a listing is asked for and answered, and how it lives with the index files, rules and permissions of
 //! a site.
 
+#[path = "support/faults.rs"]
+mod faults;
 #[path = "support/listings.rs"]
 mod listings;
 mod support;
 
-use listings::{asking, listing, page, rows_of_json, rows_of_page};
+use faults::fault;
+use listings::{asking, json, listing, page, rows_of_json, rows_of_page};
 use std::fs;
-use std::io::{BufReader, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -155,4 +158,74 @@ fn a_directory_that_may_not_be_read_is_forbidden_and_one_that_may_not_be_entered
     assert_eq!(get(server.http(), "/unread/a").body, b"hello");
     assert_eq!(page(server.http(), "/").len(), 4);
     dirs.iter().for_each(|(name, _)| allow(name, 0o755));
+}
+
+#[test]
+fn an_interrupted_call_is_made_again() {
+    let folder = Folder::new();
+    for n in 0..500 {
+        folder.write(&format!("d/{n:04}"), "hello");
+        std::os::unix::fs::symlink(format!("{n:04}"), folder.path().join(format!("d/link-{n:04}"))).unwrap();
+    }
+    for call in ["getdents64", "openat2", "fstat", "newfstatat"] {
+        for when in ["1", "1+3", "2+2"] {
+            let server = start(&folder);
+            let Some(_fault) = fault(&server, &format!("{call}:error=EINTR:when={when}")) else { return };
+            assert_eq!(page(server.http(), "/d/").len(), 1000, "{call} {when}");
+            assert_eq!(get(server.http(), "/d/0007").body, b"hello", "{call} {when}");
+            assert_eq!(server.said(), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_always_interrupted_holds_nobody() {
+    let folder = Folder::new();
+    folder.write("d/a", "hello");
+    let server = start(&folder);
+    let interrupted = fault(&server, "getdents64:error=EINTR");
+    if interrupted.is_none() {
+        return;
+    }
+    let reply = conversation(server.http(), asking("/d/", "*/*"));
+    assert!(!reply.ends_with(b"0\r\n\r\n"), "it breaks off");
+    // Where the close is the end, this must be none.
+    let mut stream = connect(server.http());
+    stream.write_all(b"GET /d/ HTTP/1.0\r\n\r\n").unwrap();
+    let end = stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+    assert_eq!(end, Err(ErrorKind::ConnectionReset));
+    server.wait_for_log("/d/ can't be listed: Interrupted");
+    drop(interrupted);
+    let _interrupted = fault(&server, "openat2:error=EINTR");
+    assert_eq!(get(server.http(), "/d/a").status, 503);
+    server.wait_for_log("/d/a can't be served: Interrupted");
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_shown_or_told_and_never_left_out_in_silence() {
+    let folder = Folder::new();
+    for n in 0..100 {
+        folder.write(&format!("d/{n:04}"), "hello");
+    }
+    std::os::unix::fs::symlink("0001", folder.path().join("d/link")).unwrap();
+    let server = start(&folder);
+    let stat = fault(&server, "newfstatat,statx:error=EIO");
+    if stat.is_none() {
+        return;
+    }
+    let (_, text) = listing(server.http(), "/d/", "*/*");
+    assert_eq!(text.matches("<tr><td><a href=").count(), 101, "{text}");
+    assert_eq!(listing(server.http(), "/d/", "application/json").1.matches("\"name\":").count(), 101);
+    drop(stat);
+    // Ten lines tell of two hundred troubles, and another one how many more there were.
+    let said: Vec<String> = (0..10).map(|_| server.stderr_line()).collect();
+    assert!(said.iter().all(|line| line.contains("can't be looked at: Input/output error")), "{said:?}");
+    server.wait_for_log("190 more complaints");
+    // The rule files are looked at, then the index, the directory, and the link.
+    let _open = fault(&server, "openat2:error=EMFILE:when=5");
+    let (_, text) = listing(server.http(), "/d/", "*/*");
+    assert_eq!(rows_of_page(&text).len(), 100, "{text}");
+    assert!(text.contains("1 more can't be read now."), "{text}");
+    server.wait_for_log("/d/link can't be listed: Too many open files");
+    assert_eq!(json(server.http(), "/d/").len(), 101);
 }

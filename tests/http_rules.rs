@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{BufReader, Read, Write};
 use support::*;
 
 fn start(folder: &Folder) -> Shoutd {
@@ -95,12 +95,26 @@ fn a_mistake_at_start_is_an_error_with_its_line() {
     for (name, text, expected) in [
         ("_redirects", "/ok /fine\n/a //evil.example\n", "_redirects, line 2"),
         ("_headers", "/a\n  Content-Length: 5\n", "_headers, line 2"),
+        ("_headers", "/a\n  X-A: b\n  Basic-Auth: tea:cup\n", "_headers, line 3: Basic-Auth isn't supported"),
+        ("_headers", "/a\n  cookie: a=b\n", "_headers, line 2: this is a field of requests"),
+        (
+            "_headers",
+            &format!("/a/*\n  X: {}\n", ":splat".repeat(40)),
+            "_headers, line 2: more than 32 times",
+        ),
+        (
+            "_redirects",
+            &format!("/x/* /{}\n", ":splat".repeat(40_000)),
+            "_redirects, line 1: longer than 8192",
+        ),
+        ("_redirects", &format!("/a /b\n/x/:y /{}\n", ":y".repeat(33)), "_redirects, line 2: more than 32"),
     ] {
         let folder = Folder::new();
         folder.write(name, text);
-        let output = command(&["--http", "0", "--root", folder.as_str()]).output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1));
+        let mut child = Killed(command(&["--http", "0", "--root", folder.as_str()]).spawn().unwrap());
+        assert_eq!(wait_for_end(&mut child.0), Some(1), "{expected}");
+        let mut stderr = String::new();
+        child.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         assert!(stderr.contains(expected) && stderr.lines().count() == 1, "{stderr}");
     }
 }
@@ -226,4 +240,65 @@ fn the_uppercase_service_has_one_path_however_it_is_written() {
     other.write("_redirects", "/upper /x 302!\n");
     let server = start(&other);
     assert_eq!(get(server.http(), "/upper").field("Location"), Some("/x"));
+}
+
+#[test]
+fn what_a_rule_makes_of_a_path_is_bounded() {
+    let folder = Folder::new();
+    folder.write(
+        "_redirects",
+        format!("/x/* /{}\n/y/* /app.html?{} 200\n", ":splat".repeat(32), ":splat".repeat(32)),
+    );
+    folder.write("_headers", format!("/*\n{}", format!("  X: {}\n", ":splat".repeat(32)).repeat(30)));
+    let long = "d".repeat(200);
+    folder.write(&format!("{long}/{long}/{long}"), "hello");
+    folder.write("short", "hello");
+    let server = start(&folder);
+    let path = format!("/x/{}", "y".repeat(7900));
+    assert_eq!(get(server.http(), &path).status, 414);
+    assert_eq!(get(server.http(), &path.replace("/x", "/y")).status, 414);
+    let before = server.peak();
+    let ticks = server.cpu_ticks();
+    for _ in 0..100 {
+        assert_eq!(get(server.http(), &path).status, 414);
+    }
+    let (grown, ticks) = (server.peak() - before, server.cpu_ticks() - ticks);
+    assert!(grown < 1024 && ticks < 100, "{grown} KiB and {ticks} hundredths of a second for 100 requests");
+    assert_eq!(get(server.http(), "/short").field("x").map(str::len), Some(30 * 160 + 29 * 2));
+    assert_eq!(get(server.http(), &format!("/{long}/{long}/{long}")).status, 414);
+    server.wait_for_log("the rules make more than 16384 bytes of it");
+    assert_eq!(get(server.http(), "/x/ab").field("location").map(str::len), Some(1 + 64));
+}
+
+#[test]
+fn a_request_costs_little_more_however_many_rules_there_are() {
+    let rules: String = (0..2000).map(|n| format!("/w{n}/:a/* /x{n}/:a/:splat 302\n")).collect();
+    let many: String = (0..1000).map(|n| format!("{}/{n} /x 302\n", "/:a".repeat(20))).collect();
+    let time = |rules: &str, path: &str, status| {
+        let folder = Folder::new();
+        folder.write("_redirects", rules);
+        let server = Shoutd::start(&["--http", "0", "--root", folder.as_str(), "--keep-alive", "1h"]);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(200);
+        let mut stream = BufReader::new(connect(server.http()));
+        // The least of several: others use this machine as well.
+        let rounds = (0..20).map(|_| {
+            let start = std::time::Instant::now();
+            stream.get_mut().write_all(request.as_bytes()).unwrap();
+            for _ in 0..200 {
+                assert_eq!(read_response(&mut stream, false).status, status, "{path}");
+            }
+            start.elapsed()
+        });
+        rounds.min().unwrap()
+    };
+    let none = time("", "/w1999/b/c", 404);
+    let last = time(&rules, "/w1999/b/c", 302);
+    let deep = time(&many, &format!("{}/999", "/b".repeat(20)), 302);
+    let miss = time(&many, &format!("{}/1000", "/b".repeat(20)), 404);
+    for (what, time) in
+        [("the last of 2000", last), ("the last of 1000 with 20 placeholders", deep), ("none of them", miss)]
+    {
+        eprintln!("{what}: {time:?}; {none:?} without rules");
+        assert!(time < none * 10, "{what} takes {time:?} for 200 requests, {none:?} without rules");
+    }
 }

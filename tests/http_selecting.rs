@@ -2,7 +2,9 @@
 
 mod support;
 
-use std::time::{Duration, SystemTime};
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::*;
 
 fn ask(address: std::net::SocketAddr, method: &str, path: &str, fields: &str) -> Response {
@@ -180,4 +182,138 @@ fn options_says_what_can_be_done() {
         assert_eq!((response.status, response.field("allow")), (204, Some("GET, HEAD, OPTIONS")), "{target}");
     }
     assert_eq!(ask(server.http(), "TRACE", "/", "").status, 405);
+}
+
+fn set_time(path: &Path, seconds: u64) {
+    let file = File::options().append(true).open(path).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+}
+
+/// Gives a file other bytes and the same time: by renaming another over it, or in place.
+fn swap(folder: &Folder, name: &str, content: &[u8], seconds: u64, in_place: bool) {
+    let (path, other) = (folder.path().join(name), folder.path().join("other"));
+    let to = if in_place { &path } else { &other };
+    fs::write(to, content).unwrap();
+    set_time(to, seconds);
+    if !in_place {
+        fs::rename(other, path).unwrap();
+    }
+}
+
+fn serve(folder: &Folder) -> Shoutd {
+    Shoutd::start(&["--http", "0", "--root", folder.as_str()])
+}
+
+/// Whether nothing that a client knows of an earlier state is taken for the present one, which is `new`.
+fn knows_better(server: &Shoutd, path: &str, accept: &str, old: &Response, new: &[u8]) {
+    let ask = |fields: &str| ask(server.http(), "GET", path, &format!("{accept}{fields}"));
+    let tag = old.field("etag").unwrap();
+    let whole = |fields: &str| {
+        let reply = ask(fields);
+        assert!(reply.status == 200 && reply.body == new, "{path}: {} with {fields}", reply.status);
+        assert_ne!(reply.field("etag"), Some(tag), "{path}");
+    };
+    whole("");
+    whole(&format!("If-None-Match: {tag}\r\n"));
+    whole(&format!("Range: bytes=5-\r\nIf-Range: {tag}\r\n"));
+    assert_eq!(ask(&format!("If-Match: {tag}\r\n")).status, 412, "{path}");
+    if let Some(date) = old.field("last-modified") {
+        whole(&format!("If-Modified-Since: {date}\r\n"));
+        whole(&format!("Range: bytes=5-\r\nIf-Range: {date}\r\n"));
+        let part = ask(&format!("Range: bytes=5-\r\nIf-Unmodified-Since: {date}\r\n"));
+        assert_eq!(part.status, 412, "{path}");
+    }
+}
+
+#[test]
+fn other_bytes_with_the_same_size_and_time_are_another_version() {
+    const YEAR_1980: u64 = 315_532_800;
+    for in_place in [false, true] {
+        let folder = Folder::new();
+        let times = [0, 1, YEAR_1980, 1_600_000_000];
+        let sizes = [1000, 300_000];
+        let files: Vec<(String, usize, u64)> = times
+            .iter()
+            .flat_map(|&time| sizes.map(|size| (format!("{time}-{size}.txt"), size, time)))
+            .collect();
+        for (name, size, time) in &files {
+            swap(&folder, name, &noise(1, *size), *time, true);
+            for coding in [".br", ".gz"] {
+                swap(&folder, &format!("{name}{coding}"), &noise(2, *size), *time, true);
+            }
+        }
+        let server = serve(&folder);
+        let gzip = "Accept-Encoding: gzip\r\n";
+        let first = |accept| -> Vec<Response> {
+            files.iter().map(|(name, ..)| ask(server.http(), "GET", &format!("/{name}"), accept)).collect()
+        };
+        let (plain, packed) = (first(""), first(gzip));
+        for (reply, (name, _, time)) in plain.iter().chain(&packed).zip(files.iter().chain(&files)) {
+            assert_eq!(reply.field("last-modified").is_some(), *time >= YEAR_1980, "{name}");
+            // Nothing has changed yet, so what they know is good.
+            let tag = reply.field("etag").unwrap();
+            let accept = if reply.field("content-encoding").is_some() { gzip } else { "" };
+            let again = |fields: &str| {
+                conversation(
+                    server.http(),
+                    format!("GET /{name} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{accept}{fields}\r\n"),
+                )
+            };
+            assert!(again(&format!("If-None-Match: {tag}\r\n")).starts_with(b"HTTP/1.1 304 "), "{name}");
+            if let Some(date) = reply.field("last-modified") {
+                let reply = again(&format!("If-Modified-Since: {date}\r\n"));
+                assert!(reply.starts_with(b"HTTP/1.1 304 "), "{name}");
+            }
+        }
+        for (name, size, time) in &files {
+            swap(&folder, name, &noise(3, *size), *time, in_place);
+            swap(&folder, &format!("{name}.gz"), &noise(4, *size), *time, in_place);
+        }
+        for (n, (name, size, _)) in files.iter().enumerate() {
+            let path = format!("/{name}");
+            for (accept, old, seed) in [("", &plain[n], 3), (gzip, &packed[n], 4)] {
+                let new = noise(seed, *size);
+                let now = || ask(server.http(), "GET", &path, accept).body;
+                eventually(|| now() == new, || format!("{path} is as it was"));
+                knows_better(&server, &path, accept, old, &new);
+            }
+        }
+        // What a server sent before, another one doesn't know; but the tags are the same.
+        let tags = |server: &Shoutd| -> Vec<String> {
+            let tag =
+                |name: &String| get(server.http(), &format!("/{name}")).field("etag").unwrap().to_owned();
+            files.iter().map(|(name, ..)| tag(name)).collect()
+        };
+        let before = tags(&server);
+        drop(server);
+        let (name, size, time) = &files[5];
+        let old = plain[5].clone();
+        let server = serve(&folder);
+        assert_eq!(tags(&server), before);
+        drop(server);
+        swap(&folder, name, &noise(5, *size), *time, in_place);
+        let server = serve(&folder);
+        let reply = ask(
+            server.http(),
+            "GET",
+            &format!("/{name}"),
+            &format!("If-None-Match: {}, {}\r\n", before[5], old.field("etag").unwrap()),
+        );
+        assert!(reply.status == 200 && reply.body == noise(5, *size), "{name}: {}", reply.status);
+    }
+}
+
+#[test]
+fn a_large_file_that_is_written_to_is_another_version_at_once() {
+    let folder = Folder::new();
+    swap(&folder, "a.bin", &noise(1, 100_000), 1, true);
+    let server = serve(&folder);
+    let mut old = get(server.http(), "/a.bin");
+    for seed in 2..12 {
+        // A file system's clock may tick only every 10 ms.
+        std::thread::sleep(Duration::from_millis(20));
+        swap(&folder, "a.bin", &noise(seed, 100_000), 1, true);
+        knows_better(&server, "/a.bin", "", &old, &noise(seed, 100_000));
+        old = get(server.http(), "/a.bin");
+    }
 }

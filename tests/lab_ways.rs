@@ -8,7 +8,9 @@ mod support_lab;
 
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use support::*;
 use support_lab::*;
 
@@ -65,6 +67,8 @@ fn an_unknown_name_is_wrong_usage_and_the_nearest_is_told() {
     assert_eq!(text(&output), "");
     let said = errors(&output);
     assert!(said.contains("onshot") && said.contains("the nearest is oneshot"), "{said}");
+    assert!(errors(&lab(&["al"])).contains("the nearest is all"));
+    assert!(!errors(&lab(&["photosynthesis"])).contains("nearest"), "none is near");
     let hostile = format!("{}\u{1b}[31m", "x".repeat(100_000));
     let output = lab(&[&hostile]);
     assert_eq!(output.status.code(), Some(2));
@@ -100,6 +104,162 @@ fn with_other_options_of_the_server_the_prediction_fails() {
         let output = lab(&[name, "--server", options]);
         assert_eq!(output.status.code(), Some(2), "{name} {options}");
         assert!(errors(&output).contains("no such option"), "{}", errors(&output));
+    }
+}
+
+#[test]
+fn every_command_that_is_shown_has_the_options_of_the_server() {
+    if !can_see() {
+        return;
+    }
+    let folder = Folder::new();
+    for (name, options, server) in [
+        ("five-bytes", "read=7,messages=9", "shoutd --tcp 12000,read=7,messages=9"),
+        ("not-found", "close-on-error=no,keep-alive=300ms", "shoutd --http 8080 --keep-alive 300ms"),
+    ] {
+        let run = |more: &[&str]| text(&lab(&[&[name, "--server", options], more].concat()));
+        assert!(run(&[]).contains(&format!("server      {server}\n")), "{}", run(&[]));
+        let again = format!("shout lab {name} --server {options}");
+        let markdown = run(&["--markdown"]);
+        assert!(markdown.contains(&format!("`{server}`\n")), "{markdown}");
+        assert!(markdown.contains(&format!("`{again}`\n")), "{markdown}");
+        run(&["--html", folder.as_str()]);
+        let page = fs::read_to_string(folder.path().join(format!("lab-{name}.html"))).unwrap();
+        assert!(page.contains(&format!("<code>{server}</code>")), "{page}");
+        assert!(page.contains(&format!("Do it yourself: <code>{again}</code>")), "{page}");
+    }
+}
+
+#[test]
+fn two_seconds_apart_is_two_seconds_apart_whatever_the_server_does() {
+    if !can_see() {
+        return;
+    }
+    for (options, connections) in [("keep-alive=5s", 1), ("keep-alive=100ms", 2)] {
+        let outcome = text(&lab(&["double-fin", "--json", "--server", options]));
+        let outcome: Value = serde_json::from_str(&outcome).unwrap();
+        assert_eq!(outcome["conversations"].as_array().unwrap().len(), connections, "{options}");
+        let packets = outcome["packets"].as_array().unwrap().iter();
+        let requests: Vec<f64> = packets
+            .filter(|packet| packet["from"] == "client" && packet["length"] != 0)
+            .map(|packet| packet["time"].as_f64().unwrap())
+            .collect();
+        assert_eq!(requests.len(), 2, "{options}");
+        let apart = requests[1] - requests[0];
+        assert!((1.95..4.0).contains(&apart), "{options}: {apart} s");
+    }
+}
+
+#[test]
+fn the_prediction_stands_there_before_the_waiting() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shout"));
+    command.args(["lab", "double-fin"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let start = Instant::now();
+    let mut child = Killed(command.spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "It waits on purpose: 2.00 s in all at least."));
+    let told = start.elapsed();
+    assert!(lines.any(|line| line == "Predicted and measured"));
+    // The second request comes two seconds after the first.
+    assert!(start.elapsed() - told > Duration::from_millis(1500), "{told:?} of {:?}", start.elapsed());
+}
+
+#[test]
+fn on_a_terminal_it_shows_that_it_runs() {
+    let shout = env!("CARGO_BIN_EXE_shout");
+    let mut script = Command::new("script");
+    script.args(["-qec", &format!("{shout} lab double-fin >/dev/null"), "/dev/null"]);
+    let Ok(output) = script.stdin(Stdio::null()).output() else {
+        return skip("script is missing");
+    };
+    let said = text(&output);
+    assert!(said.contains("double-fin runs, and waits 2.00 s at least:"), "{said:?}");
+}
+
+#[test]
+fn a_site_that_is_there_keeps_its_other_pages() {
+    if !can_see() {
+        return;
+    }
+    let folder = Folder::new();
+    let run = |arguments: &[&str]| lab(&[arguments, &["--html", folder.as_str()]].concat()).status.code();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(run(&["oneshot"]), Some(0));
+    assert_eq!(run(&["five-bytes", "--server", "read=7"]), Some(1));
+    let first = read("lab-oneshot.html");
+    // A page of others, and one that says something strange of itself.
+    folder.write("lab-mine.html", "mine");
+    folder.write("lab-reset.html", "<meta name=\"shout-lab\" content=\"yes <script> 1\">");
+    assert_eq!(run(&["datagram"]), Some(0));
+    let index = read("index.html");
+    for (name, sign) in [("oneshot", "✓"), ("five-bytes", "✗"), ("datagram", "✓"), ("reset", "?")] {
+        let line =
+            index.lines().find(|line| line.contains(&format!("href=\"lab-{name}.html\""))).expect(name);
+        assert!(line.contains(sign), "{line}");
+        assert!(name == "reset" || line.contains(" packets, "), "{line}");
+    }
+    assert!(index.contains("2 of 4 experiments as predicted"), "{index}");
+    assert!(!index.contains("lab-mine") && !index.contains("<script"), "{index}");
+    assert_eq!(read("lab-oneshot.html"), first, "a page that was there is left alone");
+    let page = read("lab-datagram.html");
+    assert!(
+        page.contains("href=\"lab-five-bytes.html\">← ") && page.contains("href=\"lab-reset.html\">"),
+        "{page}"
+    );
+}
+
+#[test]
+fn no_arrow_of_a_picture_to_scale_stands_on_the_row_of_another_packet() {
+    if !can_see() {
+        return;
+    }
+    let folder = Folder::new();
+    // One pause of a second, and everything else within a millisecond.
+    lab(&["single-fin", "--to-scale", "--html", folder.as_str()]);
+    let page = fs::read_to_string(folder.path().join("lab-single-fin.html")).unwrap();
+    let number = |text: &str, before: &str| -> f64 {
+        let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("no {before} in {text}"));
+        rest.split(|c: char| c != '.' && !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    };
+    let mut below = 0.0;
+    let mut starts = Vec::new();
+    let svg = page.split("<svg").nth(1).unwrap().split("</svg>").next().unwrap();
+    for arrow in svg.split("<g>").skip(1) {
+        let path = arrow.split(" d=\"M").nth(1).unwrap().split("/>").next().unwrap();
+        let (start, end) = (number(path, " "), number(path.split('L').nth(1).unwrap(), " "));
+        assert!(start > below, "an arrow from {start} to {end} begins above the end of the last, {below}");
+        // Its texts are its own: they stand between the last arrow and this one's end, and a line below it.
+        let rows = arrow.split("<text").skip(1).map(|text| number(text, " y=\""));
+        rows.for_each(|row| assert!(row > below && row < start + 30.0, "{row} beside {start}"));
+        below = start.max(end);
+        starts.push(start);
+    }
+    assert!(starts.len() >= 10, "{starts:?}");
+    // The pause of 0.1 s is a tenth of that of 1 s.
+    let gaps: Vec<f64> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let least = gaps.iter().copied().fold(f64::MAX, f64::min);
+    let mut long: Vec<f64> = gaps.iter().map(|gap| gap - least).collect();
+    long.sort_by(f64::total_cmp);
+    let (second, tenth) = (long[long.len() - 1], long[long.len() - 2]);
+    assert!((8.0..12.5).contains(&(second / tenth)), "{gaps:?}");
+}
+
+#[test]
+fn every_word_of_a_packet_is_beside_its_arrow() {
+    if !can_see() {
+        return;
+    }
+    let folder = Folder::new();
+    for arguments in [&["redirect"][..], &["redirect", "--to-scale"]] {
+        lab(&[arguments, &["--html", folder.as_str()]].concat());
+        let page = fs::read_to_string(folder.path().join("lab-redirect.html")).unwrap();
+        for arrow in page.split("<g><title>").skip(1) {
+            let (title, rest) = arrow.split_once("</title>").unwrap();
+            let words = rest.split("</g>").next().unwrap().split("<text class=\"words\"").skip(1);
+            let words: Vec<&str> =
+                words.map(|text| text.split('>').nth(1).unwrap().trim_end_matches("</text")).collect();
+            assert_eq!(title.split_once(": ").unwrap().1, words.join(" "));
+        }
     }
 }
 
@@ -219,6 +379,15 @@ fn the_site_stands_by_itself() {
         }
         for foreign in ["<script", "src=", "url(", "@import", "href=\"http"] {
             assert!(!page.contains(foreign) && !index.contains(foreign), "{foreign}");
+        }
+        // On a narrow screen no column is left out: only headings, what is empty, and the words of pictures, which
+        // are in the table too.
+        let hidden = page.split("@media (max-width").nth(1).unwrap().split("@media").next().unwrap().lines();
+        for line in
+            hidden.flat_map(|line| line.split_inclusive('}')).filter(|rule| rule.contains("display: none"))
+        {
+            let selector = line.split('{').next().unwrap().trim();
+            assert!(["svg .words", "tr:first-child", ".packets td:empty"].contains(&selector), "{line}");
         }
         // Two conversations, two pictures; and every element that is opened is closed.
         assert_eq!(page.matches("<svg").count(), 2);

@@ -65,6 +65,26 @@ fn the_log_says_only_what_its_level_allows() {
 }
 
 #[test]
+fn what_is_wrong_in_rust_log_is_told_and_the_rest_counts() {
+    for (text, told) in [
+        ("debgu", &["\"debgu\" is no level", "did you mean debug?"][..]),
+        ("shoutd=loud,shoutd=debug", &["\"shoutd=loud\" is no level"]),
+        ("debug", &[]),
+        ("", &[]),
+    ] {
+        let mut command = command(&[]);
+        command.env("RUST_LOG", text);
+        let story = story(command);
+        let warnings: Vec<&str> = story.lines().filter(|line| line.contains(" warn ")).collect();
+        assert_eq!(warnings.len(), usize::from(!told.is_empty()), "{text}: {story}");
+        for part in told {
+            assert!(warnings[0].contains("rust_log") && warnings[0].contains(part), "{text}: {warnings:?}");
+        }
+        assert_eq!(story.contains(" debug "), text.contains("debug"), "{text}: {story}");
+    }
+}
+
+#[test]
 fn nobody_has_to_read_what_it_says() {
     let address = TcpListener::bind("127.71.79.78:0").unwrap().local_addr().unwrap();
     let mut command = command(&["--tcp", &address.to_string(), "--log", "trace"]);

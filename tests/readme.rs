@@ -2,7 +2,7 @@
 //! fails here.
 //!
 //! Each line that starts shoutd is started with free ports in place of those it names, and each line with
-//! curl or nc then meets those ports. Before any such line, they are those of a server with the defaults.
+//! curl, nc or shout then meets those ports. Before any such line, they are those of a server with the defaults.
 
 mod support;
 
@@ -26,6 +26,8 @@ enum Step {
     Start(Vec<String>, Vec<(String, String)>),
     /// A command line with curl or nc.
     Talk(String),
+    /// A command line with shout, and what it printed when the text was written.
+    Shout(String, Vec<String>),
 }
 
 fn read(name: &str) -> String {
@@ -61,7 +63,15 @@ fn code_of_page(text: &str) -> Vec<String> {
 
 /// What is to be done, in order. Other code, such as output or `cargo test`, is left out.
 fn steps(code: &[String]) -> Vec<Step> {
-    code.iter().filter_map(|line| step(line.trim().trim_start_matches("$ "))).collect()
+    let one = |(place, line): (usize, &String)| match step(line.trim().trim_start_matches("$ "))? {
+        // Without a prompt there is nothing but commands.
+        Step::Shout(words, _) if line.starts_with("$ ") => {
+            let printed = code[place + 1..].iter().take_while(|line| !line.starts_with("$ "));
+            Some(Step::Shout(words, printed.take(5).cloned().collect()))
+        }
+        step => Some(step),
+    };
+    code.iter().enumerate().filter_map(one).collect()
 }
 
 fn step(line: &str) -> Option<Step> {
@@ -76,6 +86,9 @@ fn step(line: &str) -> Option<Step> {
     }
     match words.next()? {
         "curl" | "nc" => Some(Step::Talk(line.to_owned())),
+        // Under load for five seconds: that has tests of its own.
+        "shout" if words.peek() == Some(&"bench") => None,
+        "shout" => Some(Step::Shout(line.to_owned(), Vec::new())),
         program if program == "shoutd" || program.ends_with("/shoutd") => {
             Some(Step::Start(words.map(str::to_owned).collect(), variables))
         }
@@ -136,6 +149,8 @@ impl Scene {
                 // A directory of the reader's own is as good as any.
                 let path = Path::new(HOME).join(value());
                 command.arg(option).arg(if path.is_dir() { path } else { Path::new(HOME).join("www") });
+            } else if !word.starts_with('-') && Path::new(HOME).join(word).is_dir() {
+                command.arg(Path::new(HOME).join(word));
             } else {
                 command.arg(word);
             }
@@ -159,9 +174,9 @@ impl Scene {
                 .split(' ')
                 .any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains('u'))
         });
-        let schemes: &[&str] = if line.contains("curl ") {
+        let schemes: &[&str] = if line.contains("curl ") || line.contains("shout http ") {
             &["http"]
-        } else if is_udp {
+        } else if is_udp || line.contains("shout udp ") {
             &["udp"]
         } else {
             &["tcp", "http"]
@@ -181,7 +196,12 @@ impl Scene {
                 found = true;
             }
         }
-        assert!(found, "{line:?} asks none of the servers that were started before it: {:?}", self.ports);
+        // Where nobody listens is for shout to explain.
+        assert!(
+            found || line.contains("shout "),
+            "{line:?} asks none of the servers that were started before it: {:?}",
+            self.ports
+        );
         result + rest
     }
 
@@ -234,6 +254,40 @@ impl Scene {
     }
 }
 
+impl Scene {
+    /// Runs a command line with shout, and holds it against what the text says that it prints.
+    fn shout(&self, line: &str, printed: &[String]) {
+        let Some(shout) = option_env!("CARGO_BIN_EXE_shout") else { return };
+        let capture = "shout lab oneshot --pcap oneshot.pcap >&2 || exit 77; ";
+        let prepare = if line.contains("oneshot.pcap") { capture } else { "" };
+        let command =
+            format!("{prepare}{}", self.with_real_ports(line)).replace("shout ", &format!("{shout} "));
+        let mut run = Command::new("sh");
+        run.args(["-c", &command]).current_dir(self.folder.path()).stdin(Stdio::null());
+        let output = run.output().unwrap();
+        if output.status.code() == Some(77) {
+            return skip("packets can't be captured");
+        }
+        let fails = printed.iter().any(|line| line.starts_with("shout: "));
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        assert_eq!(output.status.code(), Some(i32::from(fails)), "{line}: {said}");
+        let Some(expected) = printed.first().map(|line| without_figures(line)) else { return };
+        assert!(
+            said.lines().any(|line| without_figures(line) == expected),
+            "{line}: no {expected:?} in {said}"
+        );
+    }
+}
+
+/// A line without the words that differ each time: addresses, counts and times.
+fn without_figures(line: &str) -> String {
+    let differs = |word: &&str| {
+        word.bytes().any(|byte| byte.is_ascii_digit())
+            || ["ns", "µs", "ms", "s"].contains(&word.trim_end_matches(','))
+    };
+    line.split_ascii_whitespace().filter(|word| !differs(word)).collect::<Vec<_>>().join(" ")
+}
+
 /// Ends a command of ours and what it has started: they are a process group of their own.
 fn end(child: &mut Child) {
     let group = format!("-{}", child.id());
@@ -256,6 +310,7 @@ fn perform(steps: &[Step], whose: &str) {
             Step::Start(words, variables) => scene.start(words, variables),
             Step::Talk(line) if tools => scene.talk(line),
             Step::Talk(_) => {}
+            Step::Shout(line, printed) => scene.shout(line, printed),
         }
     }
 }
@@ -282,9 +337,72 @@ fn the_commands_of_the_readme_work() {
 }
 
 #[test]
+fn what_the_readme_starts_can_run_side_by_side() {
+    let text = read("README.md");
+    let mut taken: Vec<(&str, u16)> = Vec::new();
+    for step in steps(&code_of_markdown(&text)) {
+        let Step::Start(words, _) = step else { continue };
+        for pair in words.windows(2).filter(|pair| !pair[1].starts_with("unix:")) {
+            if let Some((scheme, _)) = SCHEMES.iter().find(|(scheme, _)| pair[0] == format!("--{scheme}")) {
+                // HTTP is TCP to the kernel.
+                let place = (if *scheme == "udp" { "udp" } else { "tcp" }, with_free_port(&pair[1]).1);
+                let default = SCHEMES
+                    .iter()
+                    .any(|(scheme, port)| (*scheme == "udp", *port) == (place.0 == "udp", place.1));
+                assert!(!default, "{words:?} takes a port of the first server");
+                let own = words.iter().filter(|word| word.ends_with(&format!(":{}", place.1))).count();
+                let before = taken.iter().filter(|other| **other == place).count();
+                assert!(before < own.max(1), "{words:?} takes a port of another server: {place:?}");
+                taken.push(place);
+            }
+        }
+    }
+    assert!(taken.len() > 10, "{taken:?}");
+}
+
+#[test]
+fn the_readme_installs_what_it_then_calls_by_name() {
+    let text = read("README.md");
+    let code = code_of_markdown(&text);
+    let at = |start: &str| code.iter().position(|line| line.trim_start_matches("$ ").starts_with(start));
+    let installed = at("cargo install --path .").expect("a line that installs");
+    for program in ["shoutd ", "shout "] {
+        assert!(at(program).is_some_and(|place| place > installed), "{program} before it is installed");
+    }
+}
+
+#[test]
+fn the_experiments_that_the_readme_names_end_as_it_says() {
+    let Some(shout) = option_env!("CARGO_BIN_EXE_shout") else { return };
+    let text = read("README.md");
+    let spans = text.split("\n\n").flat_map(|paragraph| {
+        let code = paragraph.split('`').skip(1).step_by(2);
+        code.map(|span| span.split_ascii_whitespace().collect::<Vec<_>>())
+    });
+    let mut run = 0;
+    // All of them at once take half a minute, in tests/lab.rs.
+    for words in spans.filter(|words| words.starts_with(&["shout", "lab"]) && !words.contains(&"all")) {
+        if words.iter().any(|word| word.bytes().all(|byte| byte.is_ascii_uppercase())) {
+            continue;
+        }
+        let output = Command::new(shout).args(&words[1..]).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if said.contains("not seen") {
+            return skip("packets can't be captured");
+        }
+        assert_eq!(output.status.code(), Some(i32::from(words.contains(&"--server"))), "{words:?}: {said}");
+        run += 1;
+    }
+    assert!(run >= 3, "{run} were run");
+}
+
+#[test]
 fn the_commands_of_the_start_page_work() {
     let steps = steps(&code_of_page(&read("www/index.html")));
     assert_shows_all_three(&steps, "the start page");
+    let shown =
+        |what: &str| steps.iter().any(|step| matches!(step, Step::Shout(line, _) if line.starts_with(what)));
+    assert!(shown("shout tcp ") && shown("shout lab"), "the client and its lab are shown");
     perform(&steps, "start page");
 }
 
@@ -307,13 +425,15 @@ fn the_readme_names_every_option_and_no_other() {
 fn commands_are_found_in_every_form_of_code() {
     let text = "shoutd is prose\n\n    shoutd --http :80 --tcp=0 &   # why\n    output\n\n\
                 ```sh\n$ RUST_LOG=a=b target/release/shoutd\n\
-                printf 'a b' \\\n  | nc -u 127.0.0.1 12000\n```\nnc is prose\n";
+                printf 'a b' \\\n  | nc -u 127.0.0.1 12000\n```\nnc is prose\n\n    $ shout tcp a 1 b\n    B\n";
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let expected = [
         Step::Start(words(&["--http", ":80", "--tcp=0"]), vec![]),
         Step::Start(vec![], vec![("RUST_LOG".to_owned(), "a=b".to_owned())]),
         Step::Talk("printf 'a b' | nc -u 127.0.0.1 12000".to_owned()),
+        Step::Shout("shout tcp a 1 b".to_owned(), words(&["B"])),
     ];
+    assert_eq!(without_figures("127.0.0.1:1: 200 OK, 89 bytes in 48 µs, new"), "OK, bytes in new");
     assert_eq!(steps(&code_of_markdown(text)), expected);
     let page = "<p>curl <pre><code>curl -i &lt;x&gt;</code>\n<samp>nc </samp></pre>";
     assert_eq!(steps(&code_of_page(page)), [Step::Talk("curl -i <x>".to_owned())]);

@@ -76,6 +76,13 @@ fn a_rate_that_is_not_reached_is_told_and_its_waiting_counted() {
     assert!((900.0..=1_100.0).contains(&number(&result, "latency_us.count")), "{result}");
     assert!(number(&result, "latency_us.max") > 700_000.0, "{result}");
 
+    assert!(!result["reduced"].to_string().contains("of the warm-up"), "{result}");
+
+    // What the warm-up has left over is answered later, beyond the rate.
+    let busy = stalling();
+    let options = "-c 1 --rate 1000 --duration 500ms --warmup 700ms";
+    let result = measured("tcp", busy.address, options);
+    assert!(result["reduced"].to_string().contains("requests of the warm-up were late"), "{result}");
     let result = measured("tcp", slow.address, "-c 1 --rate 1000000000 --duration 300ms");
     assert!(number(&result, "latency_us.count") > 1e6, "however many there are: {result}");
 }

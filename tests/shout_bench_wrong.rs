@@ -11,6 +11,7 @@ use bench::*;
 use peers::*;
 use std::io::{Read, Write};
 use std::sync::Mutex;
+use support::*;
 
 /// Runs it against a TCP server that does this to the reply of every fifth message, and gives what it says.
 fn caught_over_tcp(
@@ -41,6 +42,20 @@ fn a_server_that_changes_nothing_is_caught_at_once() {
         outcome.fails(&["answered wrongly: reply ", "differs at byte ", "was expected, and"]);
         assert!(outcome.stdout.is_empty(), "{outcome:?}");
     }
+}
+
+#[test]
+fn another_protocol_is_recognised() {
+    let greeting = tcp_server(|mut stream| {
+        let _ = stream.write_all(b"220 hello\r\n");
+        drop(read_to_end(&mut stream));
+    });
+    let outcome = bench::bench("tcp", &greeting.address.to_string(), "-c 1");
+    outcome.fails(&["answered wrongly", "220 hello"]);
+    let web = Shoutd::start(&["--http", "0"]);
+    // Its head never ends, until it is too long.
+    bench::bench("tcp", &web.http().to_string(), "-c 1 --size 10000")
+        .fails(&["answered wrongly", "shout bench http"]);
 }
 
 #[test]
@@ -127,8 +142,14 @@ fn a_connection_closed_in_the_middle_of_a_reply_is_caught() {
             }
         }
     });
-    let words = ["answered wrongly: it closed the connection after 13 of 40 bytes of reply 6"];
-    bench::bench("tcp", &server.address.to_string(), &format!("-c 1 {LINE}")).fails(&words);
+    let words =
+        ["200 closed before their whole reply", "the first was closed after 13 of 40 bytes of reply 6"];
+    let result = troubled("tcp", server.address, &format!("-c 1 {LINE}"), &words);
+    assert_eq!(
+        (number(&result, "operations"), number(&result, "errors.closed")),
+        (1000.0, 200.0),
+        "{result}"
+    );
 }
 
 #[test]
@@ -143,7 +164,7 @@ fn resets_closes_and_silence_are_counted_and_not_called_wrong() {
         }
         reset(stream);
     });
-    let result = measured("tcp", resetting.address, &format!("-c 2 {LINE}"));
+    let result = troubled("tcp", resetting.address, &format!("-c 2 {LINE}"), &[" reset"]);
     assert_eq!(number(&result, "operations"), 1000.0);
     assert!(number(&result, "errors.reset") > 50.0, "{result}");
 
@@ -157,13 +178,13 @@ fn resets_closes_and_silence_are_counted_and_not_called_wrong() {
         }
         let _ = stream.read_exact(&mut room);
     });
-    let result = measured("tcp", closing.address, &format!("-c 2 {LINE}"));
+    let result = troubled("tcp", closing.address, &format!("-c 2 {LINE}"), &[" closed"]);
     assert!(number(&result, "operations") == 1000.0 && number(&result, "errors.closed") > 50.0, "{result}");
 
     // The sixth message of each connection gets no reply.
     let silent = shouting(|n, reply| if n == 5 { Vec::new() } else { reply });
     let options = "-c 2 --size 40 --timeout 200ms --duration 1s";
-    let result = measured("tcp", silent.address, options);
+    let result = troubled("tcp", silent.address, options, &["without a reply in time"]);
     assert!(number(&result, "operations") >= 10.0 && number(&result, "errors.timeout") >= 2.0, "{result}");
 }
 

@@ -2,7 +2,7 @@
 //! JSON, so that every figure of the page can be computed again.
 
 use crate::runs::{Cores, DRIVERS, Run};
-use crate::statistics::{self, Spread};
+use crate::statistics::{Ratio, Spread};
 use serde_json::{Value, json};
 
 /// The figures of one run.
@@ -41,6 +41,9 @@ impl Figures {
             report["errors"].as_object().map_or(0, |errors| errors.values().filter_map(Value::as_u64).sum());
         if operations == 0.0 {
             return Err("nobody was answered".to_owned());
+        }
+        if let Some(at) = number("/gone_after_seconds") {
+            return Err(format!("the server was gone after {at:.2} s"));
         }
         let latency = |name: &str| {
             number(&format!("/latency_us/{name}"))
@@ -135,9 +138,9 @@ impl Samples {
         Spread::of(self.rounds(run, metric).into_iter().map(|(_, value)| value))
     }
 
-    /// The figure of `a` divided by that of `b`, by the rounds that both have.
-    pub fn ratio(&self, a: &Run, b: &Run, metric: Metric) -> Option<Spread> {
-        statistics::ratio(&self.rounds(a, metric), &self.rounds(b, metric))
+    /// The figure of `a` compared with that of `b`, by the rounds that both have.
+    pub fn ratio(&self, a: &Run, b: &Run, metric: Metric) -> Option<Ratio> {
+        Ratio::of(&self.rounds(a, metric), &self.rounds(b, metric))
     }
 
     /// Connections that got no reply in every round: the fewest of any. In one round alone it was the machine.

@@ -2,7 +2,8 @@
 
 use crate::runs::{Beside, Cores, Load, Service};
 use crate::samples::{Metric, Samples};
-use crate::words::{self, Pair};
+use crate::statistics::Finding;
+use crate::words::Pair;
 
 /// A place where one would look, and what the samples say of it.
 pub struct Place {
@@ -12,6 +13,8 @@ pub struct Place {
     pub why: &'static str,
     /// Where they did, a sentence each; none if they nowhere clearly did.
     pub found: Vec<String>,
+    /// Comparisons without a result, as the rounds disagree or there is only one.
+    pub undecided: usize,
     /// Whether there was anything to compare.
     pub was_run: bool,
 }
@@ -78,6 +81,7 @@ fn place(
     metrics: &[Metric],
 ) -> Place {
     let mut found = Vec::new();
+    let mut undecided = 0;
     let mut was_run = false;
     let mut cases: Vec<(Service, Cores, Load)> = samples
         .runs()
@@ -100,11 +104,14 @@ fn place(
                 // At a fixed rate there is no more to be answered than was asked.
                 let is_fixed =
                     matches!(at, Load::Open { .. } | Load::Waiting(_)) && metric == Metric::Throughput;
-                if words::is_clearly_above(&ratio) && !is_fixed {
-                    found.extend(pair.verdict(samples, &[at], metric));
+                match ratio.finding() {
+                    _ if is_fixed => {}
+                    Finding::More => found.extend(pair.verdict(samples, &[at], metric)),
+                    Finding::Disagreement | Finding::Single => undecided += 1,
+                    Finding::Less | Finding::Even => {}
                 }
             }
         }
     }
-    Place { title, why, found, was_run }
+    Place { title, why, found, undecided, was_run }
 }

@@ -1,15 +1,12 @@
-//! What one should conclude, in words. Every sentence with a figure is computed from the samples, and says
-//! nothing where the rounds disagree: a difference counts as clear if it is there in every round, two at
-//! least, and its median is 5 % or more.
+//! What one should conclude, in words. Every sentence with a figure is computed from the samples; where the
+//! rounds disagree, or there is only one, there is no figure, and that is said: see [`Finding`].
 
 use crate::runs::{Beside, Cores, Load, Run, Service};
 use crate::samples::{Metric, Samples};
-use crate::statistics::Spread;
+use crate::statistics::{Finding, Ratio};
 use crate::units;
 
-/// The median below which a difference isn't spoken of.
-const WORTH_SAYING: f64 = 1.05;
-/// The part of an offered rate that must be answered for a server to have kept up.
+/// The part of an offered rate that must be answered for a server to have kept up in a round.
 const KEPT_UP: f64 = 0.97;
 
 /// A server in a sentence.
@@ -58,9 +55,9 @@ impl Pair<'_> {
         Run { service: self.service, cores: self.cores, load, server: server.to_owned() }
     }
 
-    /// The figure of `a` divided by that of `b`. `None` where one has none, or its figure would mislead: who
+    /// The figure of `a` compared with that of `b`. `None` where one has none, or its figure would mislead: who
     /// is never answered has no wait that could be counted.
-    pub fn ratio(&self, samples: &Samples, load: Load, metric: Metric) -> Option<Spread> {
+    pub fn ratio(&self, samples: &Samples, load: Load, metric: Metric) -> Option<Ratio> {
         let (a, b) = (self.run(self.a, load), self.run(self.b, load));
         if samples.starved(&a) > 0 || samples.starved(&b) > 0 {
             return None;
@@ -70,15 +67,16 @@ impl Pair<'_> {
 
     /// How the two compare at each of some loads: one sentence, or none if there is nothing to compare.
     pub fn verdict(&self, samples: &Samples, loads: &[Load], metric: Metric) -> Option<String> {
-        let (mut more, mut less, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut more, mut less) = (Vec::new(), Vec::new());
+        let (mut even, mut apart, mut single) = (Vec::new(), Vec::new(), Vec::new());
         for &at in loads {
             let Some(ratio) = self.ratio(samples, at, metric) else { continue };
-            if is_clearly_above(&ratio) {
-                more.push((at, ratio));
-            } else if is_clearly_above(&inverse(&ratio)) {
-                less.push((at, inverse(&ratio)));
-            } else {
-                unclear.push(load(at));
+            match ratio.finding() {
+                Finding::More => more.push((at, ratio)),
+                Finding::Less => less.push((at, ratio.inverse())),
+                Finding::Even => even.push(load(at)),
+                Finding::Disagreement => apart.push(format!("{} ({})", load(at), range(&ratio))),
+                Finding::Single => single.push(load(at)),
             }
         }
         let mut parts = Vec::new();
@@ -88,35 +86,55 @@ impl Pair<'_> {
                 parts.push(format!("{}: {}", claim(metric, larger, smaller), list(&places)));
             }
         }
-        if !unclear.is_empty() {
-            parts.push(format!(
-                "no clear difference between {} and {} at {}",
-                name(self.a),
-                name(self.b),
-                list(&unclear)
-            ));
+        let between = format!("between {} and {}", name(self.a), name(self.b));
+        if !even.is_empty() {
+            parts.push(format!("no clear difference {between} at {}", list(&even)));
+        }
+        if !apart.is_empty() {
+            let what = quotient(metric, self.a, self.b);
+            parts.push(format!("no result, as the rounds disagree on {what}, at {}", list(&apart)));
+        }
+        if !single.is_empty() {
+            parts.push(format!("no result {between}, as there is only one round, at {}", list(&single)));
         }
         (!parts.is_empty()).then(|| format!("{}: {}.", self.service.title(), parts.join("; ")))
     }
 }
 
-/// Whether all rounds agree that a quotient is above one.
-pub fn is_clearly_above(ratio: &Spread) -> bool {
-    ratio.count > 1 && ratio.low > 1.0 && ratio.median >= WORTH_SAYING
-}
-
-fn inverse(ratio: &Spread) -> Spread {
-    Spread { median: 1.0 / ratio.median, low: 1.0 / ratio.high, high: 1.0 / ratio.low, count: ratio.count }
-}
-
 /// A factor, where, and its range.
-fn times(ratio: &Spread, at: Load) -> String {
-    let range = format!("{}–{}", factor(ratio.low), factor(ratio.high));
-    format!("{} times at {} ({range})", factor(ratio.median), load(at))
+fn times(ratio: &Ratio, at: Load) -> String {
+    format!("{} at {} ({})", by(ratio), load(at), range(ratio))
+}
+
+/// By which factor, as far as the rounds agree.
+fn by(ratio: &Ratio) -> String {
+    if ratio.is_agreed() {
+        format!("{} times", factor(ratio.factor))
+    } else {
+        format!("at least {} times", factor(ratio.low))
+    }
+}
+
+fn range(ratio: &Ratio) -> String {
+    format!("{}–{}", factor(ratio.low), factor(ratio.high))
 }
 
 fn factor(value: f64) -> String {
-    if value < 10.0 { format!("{value:.2}") } else { units::number(value) }
+    if (0.1..10.0).contains(&value) { format!("{value:.2}") } else { units::number(value) }
+}
+
+/// What is divided, in a sentence.
+fn quotient(metric: Metric, a: &str, b: &str) -> String {
+    let what = match metric {
+        Metric::Throughput => "the replies a second",
+        Metric::Middle => "the median wait",
+        Metric::P99 => "the p99",
+        Metric::Worst => "the longest wait",
+        Metric::Cpu => "the CPU for a request",
+        Metric::Switches => "the switches a request",
+        Metric::Resident => "the memory",
+    };
+    format!("{what} with {} divided by that with {}", name(a), name(b))
 }
 
 fn claim(metric: Metric, larger: &str, smaller: &str) -> String {
@@ -141,39 +159,51 @@ pub fn summary(
     (a, b): (&str, &str),
     metric: Metric,
 ) -> Option<String> {
-    let (mut more, mut less, mut all) = (Vec::new(), Vec::new(), 0);
+    let (mut more, mut less) = (Vec::new(), Vec::new());
+    let [mut all, mut even, mut apart, mut single] = [0; 4];
     for service in Service::ALL {
         for &at in loads {
             let Some(ratio) = (Pair { service, cores, a, b }).ratio(samples, at, metric) else { continue };
             all += 1;
-            if is_clearly_above(&ratio) {
-                more.push((ratio.median, service, at));
-            } else if is_clearly_above(&inverse(&ratio)) {
-                less.push((inverse(&ratio).median, service, at));
+            match ratio.finding() {
+                Finding::More => more.push((ratio, service, at)),
+                Finding::Less => less.push((ratio.inverse(), service, at)),
+                Finding::Even => even += 1,
+                Finding::Disagreement => apart += 1,
+                Finding::Single => single += 1,
             }
         }
     }
-    let unclear = all - more.len() - less.len();
     let mut parts = Vec::new();
     for (larger, smaller, found) in [(a, b, &more), (b, a, &less)] {
-        let most = found.iter().max_by(|one, other| one.0.total_cmp(&other.0));
+        let sure = |ratio: &Ratio| if ratio.is_agreed() { ratio.factor } else { ratio.low };
+        let most = found.iter().max_by(|one, other| sure(&one.0).total_cmp(&sure(&other.0)));
         if let Some((most, service, at)) = most {
             parts.push(format!(
-                "{} in {} of {all} comparisons, at most {} times ({}, {})",
+                "{} in {} of {all} comparisons, most in {}, {}: {}",
                 claim(metric, larger, smaller),
                 found.len(),
-                factor(*most),
                 service.title(),
-                load(*at)
+                load(*at),
+                by(most)
             ));
         }
     }
-    if unclear > 0 {
-        let between = format!("between {} and {}", name(a), name(b));
-        parts.push(match parts.is_empty() {
-            true => format!("there was no clear difference {between} in any of {all} comparisons"),
-            false => format!("in {unclear} there was no clear difference"),
-        });
+    let mut is_first = parts.is_empty();
+    for (number, what) in [
+        (even, "there was no clear difference"),
+        (apart, "the rounds disagree, which is no result"),
+        (single, "there is only one round, which is no result"),
+    ] {
+        if number > 0 {
+            let of = if is_first {
+                format!(" of {all} comparisons between {} and {}", name(a), name(b))
+            } else {
+                String::new()
+            };
+            parts.push(format!("in {number}{of} {what}"));
+            is_first = false;
+        }
     }
     (all > 0).then(|| sentence(&parts.join("; ")))
 }
@@ -218,6 +248,14 @@ pub fn starved(samples: &Samples, which: impl Fn(&Run) -> bool) -> Option<String
     })
 }
 
+/// In which rounds a server kept up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Always,
+    Sometimes,
+    Never,
+}
+
 /// How far each server kept up with the offered rates of a service.
 pub fn kept_up(samples: &Samples, service: Service, rates: &[Load]) -> Option<String> {
     let mut parts = Vec::new();
@@ -226,31 +264,34 @@ pub fn kept_up(samples: &Samples, service: Service, rates: &[Load]) -> Option<St
             let Load::Open { rate, .. } = *at else { return None };
             let run = Run { service, cores: Cores::One, load: *at, server: server.clone() };
             let answered = samples.spread(&run, Metric::Throughput)?;
-            Some((rate, answered.median >= f64::from(rate) * KEPT_UP))
+            let enough = f64::from(rate) * KEPT_UP;
+            let kept = match (answered.low >= enough, answered.high >= enough) {
+                (true, _) => Kept::Always,
+                (false, true) => Kept::Sometimes,
+                (false, false) => Kept::Never,
+            };
+            Some((rate, kept))
         };
-        let tried: Vec<(u32, bool)> = rates.iter().filter_map(keeps).collect();
-        let most = tried.iter().take_while(|(_, kept)| *kept).last();
-        match (most, tried.last()) {
-            (Some((most, _)), Some((last, _))) if most == last => {
-                let offered = units::count((*last).into());
-                parts.push(format!(
-                    "{} kept up with {offered} a second, the most that was offered",
-                    name(&server)
-                ));
+        let tried: Vec<(u32, Kept)> = rates.iter().filter_map(keeps).collect();
+        let kept = tried.iter().take_while(|(_, kept)| *kept == Kept::Always).count();
+        let (most, next) = (tried[..kept].last(), tried.get(kept));
+        let rate = |rate: &u32| format!("{} a second", units::count((*rate).into()));
+        let server = name(&server);
+        parts.extend(match (most, next) {
+            (Some((most, _)), None) => {
+                Some(format!("{server} kept up with {}, the most that was offered", rate(most)))
             }
-            (Some((most, _)), _) => {
-                parts.push(format!(
-                    "{} kept up with {} a second",
-                    name(&server),
-                    units::count((*most).into())
-                ));
+            (Some((most, _)), Some((next, Kept::Sometimes))) => {
+                let most = rate(most);
+                Some(format!("{server} kept up with {most} (with {} not in every round)", rate(next)))
             }
-            (None, Some((last, _))) => {
-                let least = units::count(tried.first().map_or(*last, |(rate, _)| *rate).into());
-                parts.push(format!("{} didn't keep up with {least} a second", name(&server)));
+            (Some((most, _)), Some(_)) => Some(format!("{server} kept up with {}", rate(most))),
+            (None, Some((next, Kept::Sometimes))) => {
+                Some(format!("{server} did not keep up with {} in every round", rate(next)))
             }
-            (None, None) => {}
-        }
+            (None, Some((next, _))) => Some(format!("{server} didn't keep up with {}", rate(next))),
+            (None, None) => None,
+        });
     }
     (!parts.is_empty()).then(|| format!("{}: {}.", service.title(), list(&parts)))
 }

@@ -23,7 +23,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = cli::command()
         .name("serve")
         .about("Serves what shoutd serves, with threads in place of the event loop")
-        .arg(model.help("Who serves a connection: a thread of its own, one of a pool, the only one there is"))
+        .mut_arg(cli::DIR, |directory| directory.index(2))
+        .arg(
+            model
+                .index(1)
+                .help("Who serves a connection: a thread of its own, one of a pool, the only one there is"),
+        )
         .arg(workers.help(format!("Threads of the pool, and so clients at once [default: {WORKERS}]")));
     let matches = command.get_matches_from(arguments);
     let mut options = Options::of(&matches);

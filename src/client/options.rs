@@ -2,8 +2,9 @@
 
 use super::place::Place;
 use super::report::Reporter;
+use crate::slips;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -20,7 +21,8 @@ pub struct Options {
 impl Options {
     /// Reads the command line of this process. Wrong usage ends it, with exit status 2.
     pub fn read() -> Options {
-        let mut options = Options::parse();
+        let matches = slips::matches(Options::command(), std::env::args_os());
+        let mut options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         let (name, settled) = match &mut options.command {
             Command::Tcp(tcp) => ("tcp", tcp.settle()),
             Command::Udp(udp) => ("udp", udp.place.settle("udp", &mut udp.messages)),

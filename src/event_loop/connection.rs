@@ -30,7 +30,7 @@ pub struct Connection<K: Kernel> {
     session: Session,
     latch: Readiness,
     corked: bool,
-    /// Among whose connections it counts: see [`Door`](super::door::Door).
+    /// Among whose connections it counts: see [`Places`](super::places::Places).
     room: u16,
     /// Bytes that it keeps between its turns.
     held: u32,

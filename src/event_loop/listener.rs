@@ -40,7 +40,7 @@ pub struct Listener<K: Kernel> {
     pub socket: K::Socket,
     /// What it is for.
     pub service: Service,
-    /// Where its connections count: see [`Door`](super::door::Door).
+    /// Where its connections count: see [`Places`](super::places::Places).
     pub room: u16,
     /// The latch: connections may be waiting.
     pub ready: bool,

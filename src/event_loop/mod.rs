@@ -11,6 +11,7 @@ pub mod door;
 pub mod listener;
 mod logging;
 pub mod memory;
+pub mod places;
 pub mod queue;
 mod relief;
 pub mod slots;
@@ -172,7 +173,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
 
     /// How many connections there are.
     pub fn connections(&self) -> usize {
-        self.door.inside()
+        self.door.places.inside()
     }
 
     /// Bytes that they keep between their turns.
@@ -182,7 +183,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
 
     /// Adds a listener.
     pub fn add_listener(&mut self, mut listener: Listener<K>) -> io::Result<()> {
-        listener.room = self.door.add_room();
+        listener.room = self.door.places.add_room();
         self.invite(What::Listener(Box::new(listener)), Interest::Reading).map(drop)
     }
 
@@ -356,10 +357,10 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             What::Connection(connection) => {
                 debug!("{id}: closed");
                 self.memory.changed(connection.held(), 0);
-                self.door.leave(connection.room());
+                self.door.places.leave(connection.room());
                 self.resume_waiting();
             }
-            What::Listener(listener) => self.door.close_room(listener.room),
+            What::Listener(listener) => self.door.places.close_room(listener.room),
             What::Udp(_) | What::Bell(..) => {}
         }
     }

@@ -40,7 +40,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             self.stopped = true;
             return;
         }
-        info!("stopping: {} connections are open", self.door.inside());
+        info!("stopping: {} connections are open", self.door.places.inside());
         self.stopping = Some(now.instant + self.limits.drain);
         for id in self.guests.ids() {
             let Some(guest) = self.guests.get(id) else { continue };
@@ -64,9 +64,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
     /// Whether there is nothing left to wait for.
     pub(super) fn is_over(&self, now: &Now) -> bool {
         let Some(deadline) = self.stopping else { return false };
-        if now.instant >= deadline && self.door.inside() > 0 {
-            warn!("{} connections did not finish in time", self.door.inside());
+        if now.instant >= deadline && self.door.places.inside() > 0 {
+            warn!("{} connections did not finish in time", self.door.places.inside());
         }
-        self.stopped || now.instant >= deadline || (self.door.inside() == 0 && self.door.is_closed())
+        self.stopped
+            || now.instant >= deadline
+            || (self.door.places.inside() == 0 && self.door.places.are_closed())
     }
 }

@@ -8,8 +8,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Validators {
     /// The strong entity tag, with its quotes.
     pub etag: Box<[u8]>,
-    /// Seconds since 1970 of its last change, as `Last-Modified` says it.
-    pub modified: u64,
+    /// Seconds since 1970 of its last change, as `Last-Modified` says it; `None` where it says nothing.
+    pub modified: Option<u64>,
+    /// Seconds since 1970 before which a client may have had other content with that time: an earlier date
+    /// proves nothing. 0 where there was none.
+    pub current_since: u64,
+}
+
+impl Validators {
+    /// Whether who has known it since `date`, in seconds, has what it is now.
+    fn is_current_at(&self, date: u64) -> bool {
+        self.modified.is_some_and(|modified| modified <= date) && self.current_since <= date
+    }
 }
 
 /// The lines of a list field. More of them than this nobody honest sends.
@@ -68,7 +78,7 @@ impl<'a> Conditions<'a> {
                 return Outcome::Failed;
             }
         } else if let Some(date) = self.if_unmodified_since.and_then(seconds)
-            && current.modified > date
+            && (current.modified.is_some_and(|modified| modified > date) || current.current_since > date)
         {
             return Outcome::Failed;
         }
@@ -77,7 +87,7 @@ impl<'a> Conditions<'a> {
                 return Outcome::NotModified;
             }
         } else if let Some(date) = self.if_modified_since.and_then(seconds)
-            && current.modified <= date
+            && current.is_current_at(date)
         {
             return Outcome::NotModified;
         }
@@ -91,8 +101,10 @@ impl<'a> Conditions<'a> {
             None => true,
             Some(value) if value.starts_with(b"\"") => *value == *current.etag,
             Some(value) => {
-                let settled = Duration::from_secs(current.modified.saturating_add(1));
-                seconds(value) == Some(current.modified)
+                let Some(date) = seconds(value) else { return false };
+                let settled = Duration::from_secs(date.saturating_add(1));
+                current.modified == Some(date)
+                    && current.is_current_at(date)
                     && now.duration_since(UNIX_EPOCH).is_ok_and(|now| now > settled)
             }
         }
@@ -154,7 +166,7 @@ mod tests {
     const MODIFIED: u64 = 784_111_777;
 
     fn current() -> Validators {
-        Validators { etag: b"\"a,b\"".as_slice().into(), modified: MODIFIED }
+        Validators { etag: b"\"a,b\"".as_slice().into(), modified: Some(MODIFIED), current_since: 0 }
     }
 
     fn conditions<'a>(fields: &[(&str, &'a str)]) -> Conditions<'a> {
@@ -218,6 +230,25 @@ mod tests {
         assert_eq!(outcome(&[("If-Unmodified-Since", before), ("If-Match", "\"a,b\"")]), Outcome::Proceed);
         assert_eq!(outcome(&[("If-Match", "\"x\""), ("If-None-Match", "\"a,b\"")]), Outcome::Failed);
         assert_eq!(outcome(&[("If-Match", "*"), ("If-None-Match", "*")]), Outcome::NotModified);
+    }
+
+    #[test]
+    fn dates_prove_nothing_where_other_content_had_them() {
+        let (exact, after) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:39 GMT");
+        let replaced = Validators { current_since: MODIFIED + 2, ..current() };
+        let undated = Validators { modified: None, ..current() };
+        let later = UNIX_EPOCH + Duration::from_secs(MODIFIED + 60);
+        for (validators, date, since, unmodified, range) in [
+            (&current(), exact, Outcome::NotModified, Outcome::Proceed, true),
+            (&replaced, exact, Outcome::Proceed, Outcome::Failed, false),
+            (&replaced, after, Outcome::NotModified, Outcome::Proceed, false),
+            (&undated, exact, Outcome::Proceed, Outcome::Proceed, false),
+            (&undated, after, Outcome::Proceed, Outcome::Proceed, false),
+        ] {
+            assert_eq!(conditions(&[("If-Modified-Since", date)]).evaluate(validators), since);
+            assert_eq!(conditions(&[("If-Unmodified-Since", date)]).evaluate(validators), unmodified);
+            assert_eq!(conditions(&[("If-Range", date)]).allow_range(validators, later), range);
+        }
     }
 
     #[test]

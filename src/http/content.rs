@@ -79,7 +79,7 @@ pub trait Pieces: Send {
     /// Appends the next piece of at most `most` bytes, of which there are some thousands; or nothing, if all
     /// that could be done in a fraction of a millisecond is not enough for one. Returns whether that was
     /// not the end. After an error the rest is missing.
-    fn next(&mut self, most: usize, piece: &mut Vec<u8>) -> io::Result<bool>;
+    fn next(&mut self, most: usize, now: &Now, piece: &mut Vec<u8>) -> io::Result<bool>;
 }
 
 impl fmt::Debug for dyn Pieces {

@@ -29,7 +29,7 @@ use crate::http::content::Content;
 use crate::http::response::Status;
 use crate::limits;
 use crate::now::Now;
-use log::{debug, warn};
+use log::debug;
 use std::fs::File;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -165,6 +165,8 @@ impl Http {
                 let rest = Need::Write(if is_last { Then::Fin } else { Then::Nothing });
                 match following {
                     Following::Nothing => rest,
+                    // It may take long until more is there. And only sending tells that the peer has left.
+                    Following::Pieces { .. } if !self.output.is_empty() => Need::Write(Then::Nothing),
                     _ if !self.output.is_empty() => Need::Write(Then::More),
                     Following::Bytes { .. } => rest,
                     Following::Pieces { .. } => Need::Work,
@@ -262,12 +264,12 @@ impl Http {
         let Following::Pieces { source, chunked } = following else { return };
         let in_chunks = *chunked;
         let mut piece = Vec::new();
-        let more = match source.next(self.output.room_left() - limits::PIECE_ROOM, &mut piece) {
+        let more = match source.next(self.output.room_left() - limits::PIECE_ROOM, now, &mut piece) {
             Ok(more) => more,
             Err(error) => {
                 // The status is sent already. Only an end in the middle can say so; and where it is the FIN that ends
                 // the body, only a reset.
-                warn!("a listing breaks off: {error}");
+                debug!("a listing breaks off: {error}");
                 self.state = State::Ending(if in_chunks { Ending::Shutdown } else { Ending::Abort });
                 return;
             }

@@ -5,6 +5,7 @@
 //! that was not asked for the longest has to go.
 
 use super::directory::{Opened, Stamp};
+use super::version::{self, Epoch};
 use crate::http::coding::{Coding, Codings};
 use crate::http::conditional::Validators;
 use crate::http::content::Bytes;
@@ -15,10 +16,9 @@ use crate::now::{Date, Now};
 use slab::Slab;
 use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// Entries by path.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ impl Entry {
         name: &[u8],
         content: Content,
         stamp: Option<Stamp>,
-        modified: SystemTime,
+        validators: Validators,
         form: &Form,
         now: &Now,
     ) -> Entry {
@@ -88,14 +88,15 @@ impl Entry {
         };
         let ruled = |name: &str| form.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
         let kind = ruled("Content-Type").map_or_else(|| content_type(name), |(_, value)| value.clone());
-        let modified = modified.min(now.wall); // one in the future would be a mistake (RFC 9110 section 8.8.2.1)
-        let etag = match &stamp {
-            Some(stamp) => stamp.etag(form.coding.map_or("", Coding::suffix)),
-            None => etag_of_content(&content),
-        };
-        let mut fields = b"Last-Modified: ".to_vec();
-        fields.extend_from_slice(Date::new(modified).as_bytes());
-        fields.extend_from_slice(format!("\r\nETag: {etag}\r\n").as_bytes());
+        let mut fields = Vec::new();
+        if let Some(seconds) = validators.modified {
+            fields.extend_from_slice(b"Last-Modified: ");
+            fields.extend_from_slice(Date::new(UNIX_EPOCH + Duration::from_secs(seconds)).as_bytes());
+            fields.extend_from_slice(b"\r\n");
+        }
+        fields.extend_from_slice(b"ETag: ");
+        fields.extend_from_slice(&validators.etag);
+        fields.extend_from_slice(b"\r\n");
         if ruled("Accept-Ranges").is_none() {
             fields.extend_from_slice(b"Accept-Ranges: bytes\r\n");
         }
@@ -116,13 +117,12 @@ impl Entry {
         if (form.coding.is_some() || !form.codings.is_empty()) && !varies {
             fields.extend_from_slice(b"Vary: Accept-Encoding\r\n");
         }
-        let seconds = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let settled = stamp.is_none_or(|stamp| stamp.is_settled(now));
         Entry {
             path: Box::default(),
             described: entity_fields(&kind, length).into_bytes().into_boxed_slice(),
             fields: fields.into_boxed_slice(),
-            validators: Validators { etag: etag.into_bytes().into_boxed_slice(), modified: seconds },
+            validators,
             codings: form.codings,
             content,
             stamp,
@@ -132,17 +132,30 @@ impl Entry {
         }
     }
 
-    /// Reads a small file whole; keeps a large one open.
-    pub fn read(mut opened: Opened, form: &Form, now: &Now) -> io::Result<Entry> {
+    /// Reads a small file whole; keeps a large one open. `before` are the validators of the version before it.
+    pub fn read(
+        mut opened: Opened,
+        form: &Form,
+        epoch: &Epoch,
+        before: Option<&Validators>,
+        now: &Now,
+    ) -> io::Result<Entry> {
         let stamp = opened.stamp;
         let content = if stamp.size > limits::SMALL_FILE {
             Content::File(Arc::new(opened.file), stamp.size)
         } else {
             let mut bytes = Vec::with_capacity(stamp.size as usize);
-            (&mut opened.file).take(limits::SMALL_FILE).read_to_end(&mut bytes)?;
+            // One that grows meanwhile is sent as it was, as a large one is.
+            (&mut opened.file).take(stamp.size).read_to_end(&mut bytes)?;
             Content::Bytes(Bytes::Shared(bytes.into()))
         };
-        Ok(Entry::new(&opened.name, content, Some(stamp), time_of(stamp.modified), form, now))
+        let bytes = match &content {
+            Content::Bytes(bytes) => Some(bytes.as_ref()),
+            Content::File(..) => None,
+        };
+        let suffix = form.coding.map_or("", Coding::suffix);
+        let validators = version::of_file(&stamp, bytes, suffix, epoch, before, now.wall);
+        Ok(Entry::new(&opened.name, content, Some(stamp), validators, form, now))
     }
 
     fn size(&self) -> usize {
@@ -157,21 +170,6 @@ impl Entry {
     }
 }
 
-/// The tag of content that comes from no file, so that it changes when the content does.
-fn etag_of_content(content: &Content) -> String {
-    let mut hasher = DefaultHasher::new();
-    if let Content::Bytes(bytes) = content {
-        bytes.as_ref().hash(&mut hasher);
-    }
-    format!("\"{:x}\"", hasher.finish())
-}
-
-/// The time that a file carries; 1970 for those before it.
-fn time_of((seconds, nanoseconds): (i64, i64)) -> SystemTime {
-    let since = Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0));
-    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
-}
-
 impl Cache {
     /// Where the entry for a path is, fresh or not. Counts as use.
     pub fn find(&mut self, path: &[u8], now: &Now) -> Option<usize> {
@@ -180,10 +178,16 @@ impl Cache {
         Some(place)
     }
 
-    /// Whether an entry may be served without asking the disk.
+    /// Whether an entry may be served without asking the disk. The content of a small one is here; an open file
+    /// must not have been written to since.
     pub fn is_fresh(&self, place: usize, now: &Now) -> bool {
         let entry = &self.entries[place];
-        entry.stamp.is_none() || now.instant.saturating_duration_since(entry.checked) < limits::FRESH
+        let Some(stamp) = entry.stamp else { return true };
+        now.instant.saturating_duration_since(entry.checked) < limits::FRESH
+            && match &entry.content {
+                Content::Bytes(_) => true,
+                Content::File(file, _) => Stamp::of_file(file).is_ok_and(|now| now == stamp),
+            }
     }
 
     /// The disk was asked: whether the entry, and what is beside it, is still what is
@@ -227,13 +231,12 @@ impl Cache {
         place
     }
 
-    /// Removes the entry for a path, if there is one.
-    pub fn forget(&mut self, path: &[u8]) {
-        if let Some(place) = self.places.remove(path) {
-            let entry = self.entries.remove(place);
-            self.bytes -= entry.size();
-            self.open_files -= usize::from(entry.is_open());
-        }
+    /// Removes the entry for a path, if there is one, and returns its validators.
+    pub fn forget(&mut self, path: &[u8]) -> Option<Validators> {
+        let entry = self.entries.remove(self.places.remove(path)?);
+        self.bytes -= entry.size();
+        self.open_files -= usize::from(entry.is_open());
+        Some(entry.validators)
     }
 
     /// Removes everything.

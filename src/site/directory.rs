@@ -4,15 +4,19 @@
 //! no symbolic link leads out, and there is no moment between a check and its use: what was opened is
 //! what is measured and sent. Where the kernel is too old for that call, the path is walked one name at
 //! a time and symbolic links are refused, so containment never depends on the call being there.
+//!
+//! An absolute link is refused even if it leads back into the root. RESOLVE_IN_ROOT would not follow it there either: it
+//! takes the root for `/`, so that `/srv/www/a` would be `srv/www/a` beneath it, another file than every other program finds.
 
+use super::pattern::TooLong;
+use crate::limits;
 use crate::now::Now;
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::fmt;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -21,9 +25,6 @@ const INDEX: &[u8] = b"index.html";
 
 /// An opened file never blocks us (a FIFO would), is not inherited, and never becomes our terminal.
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
-
-/// How often a path is tried again that was renamed while the kernel walked it (EAGAIN of openat2(2)).
-const RACES: usize = 4;
 
 /// The root of a site.
 #[derive(Debug)]
@@ -65,10 +66,12 @@ pub enum Miss {
     Directory,
     /// We may not read it: 403.
     Forbidden,
-    /// No descriptor or no memory for it now: 503.
-    Unavailable,
+    /// The rules make too much of its path: 414.
+    TooLong,
+    /// No descriptor or no memory for it now, or always interrupted: 503.
+    Unavailable(Errno),
     /// The disk failed: 500.
-    Failed,
+    Failed(Errno),
 }
 
 impl Directory {
@@ -76,8 +79,8 @@ impl Directory {
     /// beneath it.
     pub fn open(root: &Path) -> io::Result<Directory> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(root, flags, Mode::empty())?;
-        let by_kernel = match open_beneath(&root, b".") {
+        let root = again(|| rustix::fs::open(root, flags, Mode::empty()))?;
+        let by_kernel = match again(|| open_beneath(&root, b".", OPEN)) {
             Err(Errno::NOSYS) => false,
             Ok(_) => true,
             Err(error) => return Err(error.into()),
@@ -91,66 +94,82 @@ impl Directory {
         if name.is_empty() || name.ends_with(b"/") {
             name.extend_from_slice(INDEX);
         }
-        let file = self.open_file(&name).map_err(|error| Miss::of(&error.into()))?;
-        let metadata = file.metadata().map_err(|error| Miss::of(&error))?;
-        if metadata.is_dir() && !path.ends_with(b"/") {
-            return Err(Miss::Directory);
+        let file = self.open_file(&name, OPEN)?;
+        let (kind, stamp) = state(&file)?;
+        match kind {
+            FileType::RegularFile => Ok(Opened { file: file.into(), stamp, name }),
+            FileType::Directory if !path.ends_with(b"/") => Err(Miss::Directory),
+            _ => Err(Miss::Missing),
         }
-        if !metadata.is_file() {
-            return Err(Miss::Missing);
-        }
-        Ok(Opened { file, stamp: Stamp::of(&metadata), name })
     }
 
     /// Opens a directory to be read, by a resolved path that ends in a slash.
     pub fn open_directory(&self, path: &[u8]) -> Result<(OwnedFd, Stamp), Miss> {
-        let name = path.strip_prefix(b"/").unwrap_or(path);
-        let name = if name.is_empty() { b"." } else { name };
-        let file = self.open_file(name).map_err(|error| Miss::of(&error.into()))?;
-        let metadata = file.metadata().map_err(|error| Miss::of(&error))?;
-        if metadata.is_dir() { Ok((file.into(), Stamp::of(&metadata))) } else { Err(Miss::Missing) }
+        let file = self.open_file(beneath(path), OPEN)?;
+        let (kind, stamp) = state(&file)?;
+        if kind == FileType::Directory { Ok((file, stamp)) } else { Err(Miss::Missing) }
     }
 
     /// What a resolved path leads to, through links: whether it is a directory, and its state. Missing if it
-    /// is neither directory nor file.
+    /// is neither directory nor file. Nothing is opened to be read.
     pub fn look_at(&self, path: &[u8]) -> Result<(bool, Stamp), Miss> {
-        let name = path.strip_prefix(b"/").unwrap_or(path);
-        let path = OFlags::PATH | OFlags::CLOEXEC;
-        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        let file = match self.by_kernel {
-            true => rustix::fs::openat2(&self.root, name, path, Mode::empty(), beneath).map(File::from),
-            false => self.open_file(name),
-        };
-        let file = file.map_err(|error| Miss::of(&error.into()))?;
-        let metadata = file.metadata().map_err(|error| Miss::of(&error))?;
-        if metadata.is_dir() || metadata.is_file() {
-            Ok((metadata.is_dir(), Stamp::of(&metadata)))
-        } else {
-            Err(Miss::Missing)
+        let (kind, stamp) = state(&self.open_file(beneath(path), OFlags::PATH | OFlags::CLOEXEC)?)?;
+        match kind {
+            FileType::Directory | FileType::RegularFile => Ok((kind == FileType::Directory, stamp)),
+            _ => Err(Miss::Missing),
         }
     }
 
-    fn open_file(&self, name: &[u8]) -> Result<File, Errno> {
-        if !self.by_kernel {
-            return walk(&self.root, name).map(File::from);
-        }
-        let mut tries = 0;
-        loop {
-            match open_beneath(&self.root, name) {
-                Err(Errno::AGAIN) if tries < RACES => tries += 1,
-                result => return result.map(File::from),
-            }
-        }
+    /// Device and inode of the root, and whether it is still anywhere.
+    pub fn identity(&self) -> Result<((u64, u64), bool), Miss> {
+        let stat = again(|| rustix::fs::fstat(&self.root))?;
+        Ok((Stamp::of(&stat).inode, stat.st_nlink > 0))
+    }
+
+    fn open_file(&self, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+        // The path may have been renamed while the kernel walked it (EAGAIN of openat2(2)).
+        again(|| match self.by_kernel {
+            true => open_beneath(&self.root, name, flags).map_err(|error| match error {
+                Errno::AGAIN => Errno::INTR,
+                error => error,
+            }),
+            false => walk(&self.root, name, flags),
+        })
     }
 }
 
-fn open_beneath(root: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+/// A resolved path as the kernel is asked for it, beneath a descriptor.
+fn beneath(path: &[u8]) -> &[u8] {
+    match path.strip_prefix(b"/").unwrap_or(path) {
+        b"" => b".",
+        name => name,
+    }
+}
+
+/// Makes a call again that was interrupted (EINTR), but not for ever.
+pub fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    for _ in 1..limits::INTERRUPTIONS {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+    call()
+}
+
+fn open_beneath(root: &OwnedFd, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(root, name, OPEN, Mode::empty(), beneath)
+    rustix::fs::openat2(root, name, flags, Mode::empty(), beneath)
+}
+
+/// What is open there.
+fn state(file: &OwnedFd) -> Result<(FileType, Stamp), Errno> {
+    let stat = again(|| rustix::fs::fstat(file))?;
+    Ok((FileType::from_raw_mode(stat.st_mode), Stamp::of(&stat)))
 }
 
 /// The same without `openat2`: one name at a time, none of them a symbolic link or `..`.
-fn walk(root: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+fn walk(root: &OwnedFd, name: &[u8], last: OFlags) -> Result<OwnedFd, Errno> {
     let mut directory: Option<OwnedFd> = None;
     let mut names = name.split(|&byte| byte == b'/').peekable();
     while let Some(name) = names.next() {
@@ -159,30 +178,22 @@ fn walk(root: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
         }
         let here = directory.as_ref().unwrap_or(root).as_fd();
         let flags =
-            if names.peek().is_some() { OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC } else { OPEN };
+            if names.peek().is_some() { OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC } else { last };
         directory = Some(rustix::fs::openat(here, name, flags | OFlags::NOFOLLOW, Mode::empty())?);
     }
     directory.ok_or(Errno::NOENT)
 }
 
 impl Stamp {
-    /// A strong entity tag: length and time of the last change, which are the same on every host that the
-    /// file was copied to with its time.
-    /// `suffix` tells the compressed forms of a file apart.
-    pub fn etag(&self, suffix: &str) -> String {
-        let (seconds, nanoseconds) = self.modified;
-        format!("\"{:x}-{seconds:x}-{nanoseconds:x}{suffix}\"", self.size)
+    /// The state of an entry of an opened directory, which is not a link.
+    pub fn of_entry(directory: &OwnedFd, name: &[u8]) -> Result<Stamp, Miss> {
+        let stat = again(|| rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW))?;
+        Ok(Stamp::of(&stat))
     }
 
-    /// The state of an entry of an opened directory, which is not a link; `None` if it is gone.
-    pub fn of_entry(directory: &OwnedFd, name: &[u8]) -> Option<Stamp> {
-        let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        Some(Stamp {
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: (stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
-            changed: (stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
-            inode: (stat.st_dev, stat.st_ino),
-        })
+    /// The state of an open file now.
+    pub fn of_file(file: &File) -> Result<Stamp, Miss> {
+        Ok(Stamp::of(&again(|| rustix::fs::fstat(file))?))
     }
 
     /// Whether its last change was so long ago that another one would have another time: the clocks of file
@@ -195,50 +206,68 @@ impl Stamp {
         now.wall.duration_since(changed).is_ok_and(|age| age > UNSETTLED)
     }
 
-    fn of(metadata: &Metadata) -> Stamp {
+    fn of(stat: &Stat) -> Stamp {
         Stamp {
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            inode: (metadata.dev(), metadata.ino()),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: (stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
+            changed: (stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
+            inode: (stat.st_dev, stat.st_ino),
         }
     }
 }
 
 impl Miss {
-    /// What an error of opening or reading means to the one who asked.
-    pub fn of(error: &io::Error) -> Miss {
-        match Errno::from_io_error(error) {
-            Some(Errno::ACCESS | Errno::PERM) => Miss::Forbidden,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => Miss::Unavailable,
-            // A way out of the root (XDEV) is as missing as any other name.
-            Some(
-                Errno::NOENT
-                | Errno::NOTDIR
-                | Errno::XDEV
-                | Errno::LOOP
-                | Errno::NAMETOOLONG
-                | Errno::NXIO
-                | Errno::NODEV
-                | Errno::INVAL
-                | Errno::ILSEQ,
-            ) => Miss::Missing,
-            _ => {
-                log::warn!("a file can't be read: {error}");
-                Miss::Failed
+    /// Whether there is something that can't be had, and not just nothing to be served.
+    pub fn is_trouble(self) -> bool {
+        !matches!(self, Miss::Missing | Miss::Directory)
+    }
+}
+
+/// What an error of opening or reading means to the one who asked.
+impl From<Errno> for Miss {
+    fn from(error: Errno) -> Miss {
+        match error {
+            Errno::ACCESS | Errno::PERM => Miss::Forbidden,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN | Errno::INTR => {
+                Miss::Unavailable(error)
             }
+            // A way out of the root (XDEV) is as missing as any other name.
+            Errno::NOENT
+            | Errno::NOTDIR
+            | Errno::XDEV
+            | Errno::LOOP
+            | Errno::NAMETOOLONG
+            | Errno::NXIO
+            | Errno::NODEV
+            | Errno::INVAL
+            | Errno::ILSEQ => Miss::Missing,
+            _ => Miss::Failed(error),
         }
+    }
+}
+
+impl From<TooLong> for Miss {
+    fn from(_: TooLong) -> Miss {
+        Miss::TooLong
+    }
+}
+
+impl From<io::Error> for Miss {
+    fn from(error: io::Error) -> Miss {
+        Errno::from_io_error(&error).unwrap_or(Errno::IO).into()
     }
 }
 
 impl fmt::Display for Miss {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Miss::Missing => "no such file",
-            Miss::Directory => "a directory",
-            Miss::Forbidden => "permission denied",
-            Miss::Unavailable => "out of descriptors or memory",
-            Miss::Failed => "can't be read",
-        })
+        match self {
+            Miss::Missing => f.write_str("no such file"),
+            Miss::Directory => f.write_str("a directory"),
+            Miss::Forbidden => f.write_str("permission denied"),
+            Miss::TooLong => TooLong.fmt(f),
+            Miss::Unavailable(error) | Miss::Failed(error) => {
+                write!(f, "{}", io::Error::from_raw_os_error(error.raw_os_error()))
+            }
+        }
     }
 }

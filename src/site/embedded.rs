@@ -1,6 +1,7 @@
 //! The site that is part of the program: the files of `www/`.
 
 use super::cache::{Content, Entry, Form};
+use super::version;
 use crate::http::content::Bytes;
 use crate::now::Now;
 use std::time::SystemTime;
@@ -21,7 +22,8 @@ pub fn entries(now: &Now) -> Vec<(&'static str, Entry)> {
     let modified = program_modified().unwrap_or(now.wall);
     let entry = |path: &str, bytes| {
         let content = Content::Bytes(Bytes::Static(bytes));
-        Entry::new(path.as_bytes(), content, None, modified, &Form::default(), now)
+        let validators = version::of_content(bytes, modified, now.wall);
+        Entry::new(path.as_bytes(), content, None, validators, &Form::default(), now)
     };
     let mut entries: Vec<_> = FILES.iter().map(|&(path, bytes)| (path, entry(path, bytes))).collect();
     let (index, bytes) = FILES[0];

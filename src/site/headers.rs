@@ -5,11 +5,13 @@
 //! `Cache-Control`, replaces it; twice the same name from the rules is sent twice joined by a comma, as
 //! HTTP means lists. Fields that frame a message can't be set: they would break it.
 
-use super::pattern::Pattern;
+use super::pattern::{Pattern, TooLong};
 use super::redirects::RuleError;
+use super::tree::Tree;
+use crate::limits;
 
 /// What no rule may say: the server knows it better.
-const FRAMING: [&str; 10] = [
+const FRAMING: [&str; 13] = [
     "connection",
     "content-length",
     "content-range",
@@ -18,14 +20,22 @@ const FRAMING: [&str; 10] = [
     "keep-alive",
     "last-modified",
     "location",
+    "proxy-connection",
+    "te",
+    "trailer",
     "transfer-encoding",
     "upgrade",
 ];
+
+/// Fields of requests that carry secrets. In a response they protect nothing and tell the secret to everybody.
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 /// The rules, in order.
 #[derive(Debug, Default)]
 pub struct Headers {
     rules: Vec<(Pattern, Vec<(String, String)>)>,
+    /// Where in `rules` what matches a path is.
+    tree: Tree,
 }
 
 impl Headers {
@@ -40,11 +50,16 @@ impl Headers {
             let understood = if line.starts_with([' ', '\t']) {
                 headers.add_field(content)
             } else {
-                Pattern::parse(content).map(|pattern| headers.rules.push((pattern, Vec::new())))
+                Pattern::parse(content).map(|pattern| headers.add_path(pattern))
             };
             understood.map_err(|why| RuleError { file: "_headers", line: number + 1, why })?;
         }
         Ok(headers)
+    }
+
+    fn add_path(&mut self, pattern: Pattern) {
+        self.tree.push(&pattern);
+        self.rules.push((pattern, Vec::new()));
     }
 
     fn add_field(&mut self, text: &str) -> Result<(), &'static str> {
@@ -60,27 +75,42 @@ impl Headers {
         if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
             return Err("the server sets this field itself");
         }
-        let (_, fields) = self.rules.last_mut().ok_or("a field must stand below a path")?;
+        if name.eq_ignore_ascii_case("basic-auth") {
+            return Err("Basic-Auth isn't supported: as a field it would tell the password to everybody");
+        }
+        if CREDENTIALS.iter().any(|field| name.eq_ignore_ascii_case(field)) {
+            return Err("this is a field of requests: in a response it would tell a secret to everybody");
+        }
+        let (pattern, fields) = self.rules.last_mut().ok_or("a field must stand below a path")?;
+        pattern.check_template(value)?;
         fields.push((name.to_owned(), value.to_owned()));
         Ok(())
     }
 
-    /// The fields for a path, each name once but for `Set-Cookie`, which is no list (RFC 9110 section 5.3).
-    pub fn for_path(&self, path: &[u8]) -> Vec<(String, String)> {
+    /// The fields for a path, each name once but for `Set-Cookie`, which is no list (RFC 9110 section 5.3). They
+    /// have at most [`limits::EXPANDED`] bytes.
+    pub fn for_path(&self, path: &[u8]) -> Result<Vec<(String, String)>, TooLong> {
         let mut all: Vec<(String, String)> = Vec::new();
-        for (pattern, fields) in &self.rules {
+        let mut length = 0;
+        for place in self.tree.all(path) {
+            let (pattern, fields) = &self.rules[place];
             let Some(captures) = pattern.matches(path) else { continue };
             for (name, value) in fields {
-                let value = captures.fill(value);
+                let value = captures.fill(value)?;
+                length += name.len() + ": \r\n".len() + value.len();
+                if length > limits::EXPANDED {
+                    return Err(TooLong);
+                }
                 match all.iter_mut().find(|(other, _)| other.eq_ignore_ascii_case(name)) {
                     Some((_, list)) if !name.eq_ignore_ascii_case("Set-Cookie") => {
-                        *list = format!("{list}, {value}")
+                        list.push_str(", ");
+                        list.push_str(&value);
                     }
                     _ => all.push((name.clone(), value)),
                 }
             }
         }
-        all
+        Ok(all)
     }
 }
 
@@ -94,7 +124,7 @@ mod tests {
                     /p/:who/*\n  Link: </a/:who/:splat>; rel=x\n";
         let headers = Headers::parse(text).unwrap();
         let for_path = |path: &str| {
-            let fields = headers.for_path(path.as_bytes());
+            let fields = headers.for_path(path.as_bytes()).unwrap();
             fields.into_iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
         };
         assert_eq!(for_path("/"), ["X-Frame-Options: DENY", "X-List: a"]);
@@ -108,7 +138,15 @@ mod tests {
     #[test]
     fn cookies_stay_apart() {
         let headers = Headers::parse("/*\n  Set-Cookie: a=1\n  set-cookie: b=2\n").unwrap();
-        assert_eq!(headers.for_path(b"/").len(), 2);
+        assert_eq!(headers.for_path(b"/").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn all_fields_of_a_path_together_are_bounded() {
+        let text = format!("/a\n{}", format!("  X: {}\n", "x".repeat(1000)).repeat(20));
+        let headers = Headers::parse(&text).unwrap();
+        assert_eq!(headers.for_path(b"/a"), Err(TooLong));
+        assert_eq!(headers.for_path(b"/b"), Ok(vec![]));
     }
 
     #[test]
@@ -121,8 +159,11 @@ mod tests {
             "/a\n  A b: c",
             "/a\n  Content-Length: 3",
             "/a\n  date: x",
+            "/a\n  X: y\n  Basic-Auth: tea:cup",
+            "/a\n  Authorization: Basic dGVhOmN1cA==",
             "/a\n  X: a\u{1}b",
             "/*/b\n",
+            &format!("/*\n  X: {}", ":splat".repeat(33)),
         ] {
             let error = Headers::parse(bad).expect_err(bad);
             assert_eq!(error.line, bad.trim_end().lines().count(), "{bad}");

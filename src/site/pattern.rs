@@ -1,7 +1,11 @@
 //! Path patterns of rule files: `/blog/:year/*`, and templates that use what they matched: `/news/:splat`.
 
 use crate::http::target::{Refused, Target, encode};
-use std::fmt::Write;
+use crate::limits;
+use std::fmt::{self, Write};
+
+/// The most segments of a pattern. A path has more of them than anybody means only to make work.
+const SEGMENTS: usize = 255;
 
 /// What a path must look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,17 +15,24 @@ pub struct Pattern {
     splat: bool,
 }
 
+/// What one segment of a path must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+pub enum Segment {
+    /// These bytes.
     Exactly(Vec<u8>),
+    /// Anything, which templates then know by this name.
     Placeholder(String),
 }
 
 /// What a path has where the pattern left it open. Pieces of a resolved path: no empty segments in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captures<'p> {
-    named: Vec<(&'p str, Vec<u8>)>,
+    named: Vec<(&'p str, &'p [u8])>,
 }
+
+/// What a template makes of a path is longer than anybody may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
 
 impl Pattern {
     /// Reads a pattern. `*` may stand as the last segment only, `:name` as any whole one.
@@ -34,6 +45,9 @@ impl Pattern {
         for segment in path.split('/').filter(|segment| !segment.is_empty()) {
             if pattern.splat {
                 return Err("* may only be the last part of a path");
+            }
+            if pattern.segments.len() == SEGMENTS {
+                return Err("a path has at most 255 parts");
             }
             pattern.push(segment)?;
         }
@@ -64,19 +78,18 @@ impl Pattern {
         Ok(())
     }
 
-    /// The path, if it is the only one that matches: without a slash at its end.
-    pub fn exact(&self) -> Option<Vec<u8>> {
-        let mut path = Vec::new();
-        for segment in &self.segments {
-            let Segment::Exactly(bytes) = segment else { return None };
-            path.push(b'/');
-            path.extend_from_slice(bytes);
-        }
-        (!self.splat).then_some(path)
+    /// What the segments of a path must be, up to a `*`.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Whether anything may follow them.
+    pub fn has_splat(&self) -> bool {
+        self.splat
     }
 
     /// Matches a resolved path. A slash at its end makes no difference.
-    pub fn matches(&self, path: &[u8]) -> Option<Captures<'_>> {
+    pub fn matches<'p>(&'p self, path: &'p [u8]) -> Option<Captures<'p>> {
         let mut captures = Captures::default();
         let mut rest = path.strip_prefix(b"/")?;
         for segment in &self.segments {
@@ -84,17 +97,31 @@ impl Pattern {
             let (part, behind) = rest.split_at(end);
             match segment {
                 Segment::Exactly(bytes) if bytes == part => {}
-                Segment::Placeholder(name) if !part.is_empty() => captures.named.push((name, part.to_vec())),
+                Segment::Placeholder(name) if !part.is_empty() => captures.named.push((name, part)),
                 _ => return None,
             }
             rest = behind.strip_prefix(b"/").unwrap_or(behind);
         }
         if self.splat {
-            captures.named.push(("splat", rest.to_vec()));
+            captures.named.push(("splat", rest));
         } else if !rest.is_empty() {
             return None;
         }
         Some(captures)
+    }
+
+    /// Checks a template for what this matches: its length, and how much it can make of a path.
+    pub fn check_template(&self, template: &str) -> Result<(), &'static str> {
+        let uses = template
+            .match_indices(':')
+            .filter(|(at, _)| self.names().any(|name| starts_with_name(&template[at + 1..], name)));
+        if template.len() > limits::TEMPLATE {
+            Err("longer than 8192 bytes")
+        } else if uses.count() > limits::TEMPLATE_USES {
+            Err("more than 32 times :splat or a :placeholder")
+        } else {
+            Ok(())
+        }
     }
 
     /// The names that a template may use.
@@ -109,8 +136,9 @@ impl Pattern {
 
 impl Captures<'_> {
     /// The template with what was matched in the place of `:name` and `:splat`, percent-encoded, so that
-    /// nothing of a request can end a line, begin a query or name another host.
-    pub fn fill(&self, template: &str) -> String {
+    /// nothing of a request can end a line, begin a query or name another host. It has at most
+    /// [`limits::EXPANDED`] bytes.
+    pub fn fill(&self, template: &str) -> Result<String, TooLong> {
         let mut filled = String::with_capacity(template.len());
         let mut rest = template;
         while let Some(at) = rest.find(':') {
@@ -118,6 +146,8 @@ impl Captures<'_> {
             filled += before;
             let found = self.named.iter().find(|(name, _)| starts_with_name(&from[1..], name));
             match found {
+                // The least that it can take, before it is written.
+                Some((_, value)) if filled.len() + value.len() > limits::EXPANDED => return Err(TooLong),
                 Some((name, value)) => {
                     let _ = write!(filled, "{}", encode(value));
                     rest = &from[1 + name.len()..];
@@ -128,7 +158,14 @@ impl Captures<'_> {
                 }
             }
         }
-        filled + rest
+        filled += rest;
+        if filled.len() > limits::EXPANDED { Err(TooLong) } else { Ok(filled) }
+    }
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "the rules make more than {} bytes of it", limits::EXPANDED)
     }
 }
 
@@ -143,7 +180,10 @@ mod tests {
     use super::*;
 
     fn filled(pattern: &str, path: &str, template: &str) -> Option<String> {
-        Pattern::parse(pattern).unwrap().matches(path.as_bytes()).map(|captures| captures.fill(template))
+        Pattern::parse(pattern)
+            .unwrap()
+            .matches(path.as_bytes())
+            .map(|captures| captures.fill(template).unwrap())
     }
 
     #[test]
@@ -176,16 +216,41 @@ mod tests {
 
     #[test]
     fn mistakes_are_refused() {
-        for bad in ["", "a", "/a*", "/*/a", "/:", "/:splat", "/:a-b", "/a?b", "/../a", "/%00", "/.git"] {
+        for bad in [
+            "",
+            "a",
+            "/a*",
+            "/*/a",
+            "/:",
+            "/:splat",
+            "/:a-b",
+            "/a?b",
+            "/../a",
+            "/%00",
+            "/.git",
+            &"/x".repeat(256),
+        ] {
             assert!(Pattern::parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn exact_patterns_are_known() {
-        let exact = |text| Pattern::parse(text).unwrap().exact();
-        assert_eq!(exact("/a//b/"), Some(b"/a/b".to_vec()));
-        assert_eq!(exact("/"), Some(b"".to_vec()));
-        assert_eq!((exact("/a/*"), exact("/:a")), (None, None));
+    fn what_a_template_makes_of_a_path_is_bounded() {
+        let pattern = Pattern::parse("/:a/*").unwrap();
+        let uses = |count| "/".to_owned() + &":splat".repeat(count);
+        assert_eq!(pattern.check_template(&uses(32)), Ok(()));
+        assert!(pattern.check_template(&uses(33)).is_err());
+        assert!(pattern.check_template(&(uses(16) + &":a".repeat(17))).is_err());
+        assert_eq!(pattern.check_template(&":nothing".repeat(100)), Ok(()));
+        assert!(pattern.check_template(&"x".repeat(8193)).is_err());
+        let path = format!("/b/{}", "x".repeat(8000));
+        let fill = |template: &str, path: &str| {
+            pattern.matches(path.as_bytes()).unwrap().fill(template).map(|filled| filled.len())
+        };
+        assert_eq!(fill(&uses(2), &path), Ok(16_001));
+        assert_eq!(fill(&uses(3), &path), Err(TooLong));
+        assert_eq!(fill(&uses(32), &path), Err(TooLong));
+        // Each of these takes three bytes.
+        assert_eq!(fill(&uses(1), &format!("/b/{}", "\u{e9}".repeat(3000))), Err(TooLong));
     }
 }

@@ -6,23 +6,18 @@
 //! `/* /index.html 200`), 404 or 410. What isn't understood is an error, with the line: a rule that is
 //! silently ignored is a redirect that somebody misses.
 
-use super::pattern::{Captures, Pattern};
+use super::pattern::{Captures, Pattern, TooLong};
+use super::tree::Tree;
 use crate::http::response::Status;
 use crate::http::target::Target;
-use std::collections::BTreeMap;
 use std::fmt;
-
-/// Rules with a `*` or `:placeholder`, which have to be tried one by one.
-const OPEN_RULES: usize = 1000;
 
 /// The rules, in order.
 #[derive(Debug, Default)]
 pub struct Redirects {
     rules: Vec<Rule>,
-    /// The first rule for each exact path.
-    exact: BTreeMap<Vec<u8>, usize>,
-    /// The rules for more than one path.
-    open: Vec<usize>,
+    /// Where in `rules` what matches a path is.
+    tree: Tree,
     any_forced: bool,
 }
 
@@ -41,6 +36,8 @@ pub enum Ruling {
     Redirect(Status, String),
     /// Answer with the file of that path, and this status.
     Rewrite(Status, String),
+    /// The rule makes too much of that path.
+    TooLong,
 }
 
 /// A line of a rule file that isn't understood.
@@ -70,43 +67,29 @@ impl Redirects {
             let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
             let Some(from) = words.next() else { continue };
             let rule = Rule::parse(from, words.next(), words.next(), words.next());
-            let added = rule.and_then(|rule| redirects.add(rule));
-            added.map_err(|why| RuleError { file: "_redirects", line: number + 1, why })?;
+            redirects.add(rule.map_err(|why| RuleError { file: "_redirects", line: number + 1, why })?);
         }
         Ok(redirects)
     }
 
-    fn add(&mut self, rule: Rule) -> Result<(), &'static str> {
-        let place = self.rules.len();
-        match rule.from.exact() {
-            Some(path) => {
-                self.exact.entry(path).or_insert(place);
-            }
-            None if self.open.len() == OPEN_RULES => {
-                return Err("more than 1000 rules with * or :placeholder");
-            }
-            None => self.open.push(place),
-        }
+    fn add(&mut self, rule: Rule) {
+        self.tree.push(&rule.from);
         self.any_forced |= rule.forced;
         self.rules.push(rule);
-        Ok(())
     }
 
     /// What the rules say of a target: the forced ones, or all. The query goes along with a redirect,
     /// unless the rule has one.
     pub fn find(&self, target: &Target, forced_only: bool) -> Option<Ruling> {
-        if self.rules.is_empty() || (forced_only && !self.any_forced) {
+        if forced_only && !self.any_forced {
             return None;
         }
-        let exact = self.exact.get(target.path.strip_suffix(b"/").unwrap_or(&target.path)).copied();
-        let open = self.open.iter().copied().take_while(|&place| exact.is_none_or(|exact| place < exact));
-        let candidates = open.chain(exact);
-        let mut matching = candidates.filter_map(|place| {
-            let rule = &self.rules[place];
-            rule.from.matches(&target.path).map(|captures| (rule, captures))
-        });
-        let (rule, captures) = matching.next()?;
-        if forced_only && !rule.forced { None } else { Some(rule.ruling(&captures, target)) }
+        let rule = &self.rules[self.tree.first(&target.path, 0)?];
+        if forced_only && !rule.forced {
+            return None;
+        }
+        let captures = rule.from.matches(&target.path)?;
+        Some(rule.ruling(&captures, target).unwrap_or(Ruling::TooLong))
     }
 }
 
@@ -149,6 +132,7 @@ impl Rule {
 
     fn check_destination(&self) -> Result<(), &'static str> {
         let to = self.to.as_str();
+        self.from.check_template(to)?;
         if !to.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("the destination must be written in ASCII, other characters as %XX");
         }
@@ -168,10 +152,10 @@ impl Rule {
         }
     }
 
-    fn ruling(&self, captures: &Captures, target: &Target) -> Ruling {
-        let mut to = captures.fill(&self.to);
+    fn ruling(&self, captures: &Captures, target: &Target) -> Result<Ruling, TooLong> {
+        let mut to = captures.fill(&self.to)?;
         if !self.is_redirect() {
-            return Ruling::Rewrite(self.status, to);
+            return Ok(Ruling::Rewrite(self.status, to));
         }
         // What was filled in may be empty: `/:splat/x` must not become `//x`, which names a host.
         while to.starts_with("//") || to.starts_with("/\\") {
@@ -181,7 +165,7 @@ impl Rule {
             let fragment = to.find('#').unwrap_or(to.len());
             to.insert_str(fragment, &target.query_suffix());
         }
-        Ruling::Redirect(self.status, to)
+        Ok(Ruling::Redirect(self.status, to))
     }
 }
 
@@ -193,6 +177,7 @@ mod tests {
         let rules = Redirects::parse(rules).unwrap();
         rules.find(&Target::parse(target).unwrap(), false).map(|ruling| match ruling {
             Ruling::Redirect(status, to) | Ruling::Rewrite(status, to) => (status.code, to),
+            Ruling::TooLong => (414, String::new()),
         })
     }
 

@@ -8,6 +8,7 @@ use crate::limits;
 use crate::now::Now;
 use log::{info, warn};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::time::Instant;
 
@@ -23,6 +24,10 @@ pub struct Rulebook {
     pub headers: Headers,
     /// The versions that were looked at last; `None` where there is no such file.
     seen: [Option<Stamp>; 2],
+    /// Those were long unchanged then.
+    settled: bool,
+    /// What was in them.
+    digest: u64,
     checked: Instant,
     /// What the log was last told of a change that can't be taken: once is enough.
     complaint: String,
@@ -35,6 +40,8 @@ impl Rulebook {
             redirects,
             headers: Headers::default(),
             seen: [None; 2],
+            settled: false,
+            digest: 0,
             checked: now.instant,
             complaint: String::new(),
         }
@@ -43,8 +50,13 @@ impl Rulebook {
     /// The rules of a directory. Fails with the file and line of a mistake.
     pub fn load(directory: &Directory, now: &Now) -> io::Result<Rulebook> {
         let mut book = Rulebook::fixed(Redirects::default(), now);
-        book.read(directory)?;
+        book.read(directory, now)?;
         Ok(book)
+    }
+
+    /// Whether this is one of the files, by whatever name it was found: they aren't served.
+    pub fn is_of(&self, stamp: &Stamp) -> bool {
+        self.seen.iter().flatten().any(|seen| seen.inode == stamp.inode)
     }
 
     /// Looks at the files again, at most once in [`limits::FRESH`]. Returns whether the rules changed.
@@ -53,7 +65,7 @@ impl Rulebook {
             return false;
         }
         self.checked = now.instant;
-        match self.read(directory) {
+        match self.read(directory, now) {
             Ok(false) => false,
             Ok(true) => {
                 info!("the rules of the site have changed");
@@ -71,21 +83,33 @@ impl Rulebook {
         }
     }
 
-    /// Reads both files if either has changed, and takes both or neither. Whatever comes of it, the same
-    /// versions aren't read again.
-    fn read(&mut self, directory: &Directory) -> io::Result<bool> {
+    /// Reads both files if either has changed, and takes both or neither. The same versions aren't read again,
+    /// whatever comes of it, unless they couldn't be read or may have changed since without another time.
+    fn read(&mut self, directory: &Directory, now: &Now) -> io::Result<bool> {
         let [redirects, headers] = FILES.map(|path| open(directory, path));
         let (redirects, headers) = (redirects?, headers?);
         let versions = [&redirects, &headers].map(|opened| opened.as_ref().map(|opened| opened.stamp));
-        if versions == self.seen {
+        if versions == self.seen && self.settled {
             return Ok(false);
         }
+        let texts = (text(redirects, FILES[0])?, text(headers, FILES[1])?);
+        self.settled = versions.iter().flatten().all(|stamp| stamp.is_settled(now));
         self.seen = versions;
-        let redirects = Redirects::parse(&text(redirects, FILES[0])?).map_err(io::Error::other)?;
-        let headers = Headers::parse(&text(headers, FILES[1])?).map_err(io::Error::other)?;
+        let digest = digest(&texts);
+        if std::mem::replace(&mut self.digest, digest) == digest {
+            return Ok(false);
+        }
+        let redirects = Redirects::parse(&texts.0).map_err(io::Error::other)?;
+        let headers = Headers::parse(&texts.1).map_err(io::Error::other)?;
         (self.redirects, self.headers) = (redirects, headers);
         Ok(true)
     }
+}
+
+fn digest(texts: &(String, String)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    texts.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn open(directory: &Directory, path: &[u8]) -> io::Result<Option<Opened>> {

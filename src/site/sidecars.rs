@@ -3,28 +3,29 @@
 //! A sidecar counts only as long as it isn't older than its file, so that a page that was edited and not
 //! compressed again is never served as it was before.
 
-use super::directory::{Directory, Opened, Stamp};
+use super::directory::{Directory, Miss, Opened, Stamp};
 use crate::http::coding::{Coding, Codings};
 
-/// The compressed forms that a file has beside it.
-pub fn beside(directory: &Directory, plain: &Opened) -> Codings {
+/// The compressed forms that a file has beside it. Of those that can't be looked at `complain` is told: they
+/// count as not there.
+pub fn beside(directory: &Directory, plain: &Opened, mut complain: impl FnMut(Miss, &[u8])) -> Codings {
     let mut codings = Codings::default();
     for coding in Coding::ALL {
-        if find(directory, plain, coding).is_some() {
-            codings.add(coding);
+        match find(directory, plain, coding) {
+            Ok(_) => codings.add(coding),
+            Err(miss) if miss.is_trouble() => complain(miss, &path(plain, coding)),
+            Err(_) => {}
         }
     }
     codings
 }
 
-/// Opens the compressed form of the file that a path stands for, if it counts. Its name is that of the
-/// file, which says the type.
-pub fn open(directory: &Directory, path: &[u8], coding: Coding) -> Option<(Opened, Stamp)> {
-    let plain = directory.find(path).ok()?;
-    let mut sidecar = find(directory, &plain, coding)?;
-    sidecar.name = plain.name;
-    let stamp = sidecar.stamp;
-    Some((sidecar, stamp))
+/// Opens the compressed form of the file that a path stands for; missing if it doesn't count. Its name is that
+/// of the file, which says the type.
+pub fn open(directory: &Directory, path: &[u8], coding: Coding) -> Result<Opened, Miss> {
+    let plain = directory.find(path)?;
+    let sidecar = find(directory, &plain, coding)?;
+    Ok(Opened { name: plain.name, ..sidecar })
 }
 
 /// Where the cache keeps the compressed form: under a name that no path can have.
@@ -32,9 +33,13 @@ pub fn key(path: &[u8], coding: Coding) -> Vec<u8> {
     [path, b"\0", coding.name().as_bytes()].concat()
 }
 
-fn find(directory: &Directory, plain: &Opened, coding: Coding) -> Option<Opened> {
-    let path = [b"/", plain.name.as_slice(), coding.suffix().as_bytes()].concat();
-    directory.find(&path).ok().filter(|sidecar| is_current(&sidecar.stamp, &plain.stamp))
+fn find(directory: &Directory, plain: &Opened, coding: Coding) -> Result<Opened, Miss> {
+    let sidecar = directory.find(&path(plain, coding))?;
+    if is_current(&sidecar.stamp, &plain.stamp) { Ok(sidecar) } else { Err(Miss::Missing) }
+}
+
+fn path(plain: &Opened, coding: Coding) -> Vec<u8> {
+    [b"/", plain.name.as_slice(), coding.suffix().as_bytes()].concat()
 }
 
 /// Whether a compressed form isn't older than its file. Some compressors (brotli) give it the time of the file

@@ -30,6 +30,26 @@ pub fn measured(line: &str, target: impl ToString, rest: &str) -> Value {
     serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }
 
+/// The JSON of a run that had errors: it fails, its figures are there, and its complaint has these words.
+pub fn troubled(line: &str, target: impl ToString, rest: &str, words: &[&str]) -> Value {
+    complained(&bench(line, &target.to_string(), &format!("{rest} --json")), words)
+}
+
+/// The same of a run that has ended already.
+pub fn complained(outcome: &Outcome, words: &[&str]) -> Value {
+    outcome.fails(words);
+    let printed = String::from_utf8(outcome.stdout.clone()).expect("text");
+    assert!(printed.ends_with("}\n") && printed.lines().count() == 1, "{printed}");
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+/// The requests whose outcome is known or open: each is in one of these.
+pub fn sum(result: &Value) -> f64 {
+    let errors: f64 = result["errors"].as_object().expect("errors").values().filter_map(Value::as_f64).sum();
+    errors
+        + ["operations", "lost", "repeated", "under_way"].map(|name| number(result, name)).iter().sum::<f64>()
+}
+
 /// A number of a result, by the names that lead there.
 pub fn number(result: &Value, names: &str) -> f64 {
     let value = names.split('.').fold(result, |value, name| &value[name]);

@@ -138,6 +138,15 @@ impl Shoutd {
         self.stderr.recv_timeout(PATIENCE).expect("a line on stderr")
     }
 
+    /// The next line on stderr, or `None` when it has ended and nothing is left.
+    pub fn next_line(&self) -> Option<String> {
+        match self.stderr.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(error) => panic!("stderr doesn't end: {error}"),
+        }
+    }
+
     /// Waits for a line on stderr that contains `part`.
     pub fn wait_for_log(&self, part: &str) -> String {
         let end = Instant::now() + PATIENCE;

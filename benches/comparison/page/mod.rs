@@ -94,6 +94,14 @@ fn where_threads_win(samples: &Samples) -> String {
         if place.found.is_empty() {
             html.push_str("<li>In these samples they were nowhere clearly ahead here.</li>\n");
         }
+        if place.undecided > 0 {
+            let comparisons = if place.undecided == 1 { "comparison" } else { "comparisons" };
+            let _ = writeln!(
+                html,
+                "<li>{} {comparisons} had no result, as the rounds disagree or there is only one.</li>",
+                place.undecided
+            );
+        }
         for sentence in place.found {
             let _ = writeln!(html, "<li>{}</li>", escape(&sentence));
         }
@@ -107,8 +115,10 @@ fn how(samples: &Samples, about: &About) -> String {
     let mut html = format!(
         "<section>\n<h2>How it was measured</h2>\n<p>In {} rounds, each beginning with another server, every sample with \
          a server process of its own, measured for {} ms after warming up. Every reply was verified, byte for byte. Marks \
-         are medians, bars reach from the lowest to the highest round, and factors are medians of quotients within rounds. \
-         A difference is called clear where every round shows it, two at least, and its median is 5 % or more. Everything \
+         are medians, bars reach from the lowest to the highest round, and factors are quotients of two medians, with the \
+         range of the quotients within rounds. A difference is called clear where every round shows it, two at least, and the \
+         factor is 1.05 or more. Rounds whose quotients differ by more than a factor of 2 are no result, unless each of them says 2 or more; then the \
+         least of them is given. Everything \
          ran over the loopback interface of one machine, so the ratios say more than the figures.</p>\n<dl>\n",
         about.rounds,
         about.sample.as_millis()

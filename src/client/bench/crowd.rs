@@ -1,6 +1,6 @@
 //! What the loop drives: all the connections, or all the UDP sockets.
 
-use super::engine::Run;
+use super::run::Run;
 use super::wrong::Wrong;
 use mio::event::Event;
 
@@ -29,6 +29,9 @@ pub trait Crowd {
 
     /// The times at which those requests were due that have no reply yet.
     fn under_way(&self) -> Box<dyn Iterator<Item = u64> + '_>;
+
+    /// Bytes sent so far of those requests.
+    fn bytes_under_way(&self) -> u64;
 
     /// Whether none has ever come to anything, so that there is no sense in going on.
     fn is_hopeless(&self) -> bool;

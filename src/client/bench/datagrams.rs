@@ -4,12 +4,11 @@
 //! server, and its host's refusals (ICMP port-unreachable).
 
 use super::crowd::Crowd;
-use super::engine::Run;
 use super::failure::Kind;
 use super::identity::Identity;
 use super::plan::Plan;
+use super::run::Run;
 use super::sockets;
-use super::tally::Bytes;
 use super::window::{Sent, Socket, State};
 use super::wrong::{Wrong, bytes};
 use mio::event::Event;
@@ -84,7 +83,11 @@ impl Datagrams {
                 return;
             }
             match run.pace.take(now) {
-                Some(due) => self.send(place, due, now, run),
+                Some(due) => {
+                    if !self.send(place, due, now, run) {
+                        return; // the next tick tries again
+                    }
+                }
                 None => {
                     run.pace.offer(place as u32);
                     socket.offered += 1;
@@ -93,28 +96,43 @@ impl Datagrams {
         }
     }
 
-    /// Sends one.
-    fn send(&mut self, place: usize, due: u64, now: u64, run: &mut Run) {
+    /// Sends one. Returns whether others may follow at once.
+    fn send(&mut self, place: usize, due: u64, now: u64, run: &mut Run) -> bool {
         let socket = &mut self.sockets[place];
-        let number = socket.next();
-        let datagram = self.identity.datagram(socket.start, number, &mut self.message);
+        let (number, start) = (socket.next(), socket.start);
+        let datagram = self.identity.datagram(start, number, &mut self.message);
         // An error may belong to an earlier datagram: the kernel reports refusals at the next call.
         let mut result = socket.socket.send(datagram);
+        let mut is_refused = false;
         if let Err(error) = &result
             && error.kind() == ErrorKind::ConnectionRefused
         {
-            run.tally.failures.note(Kind::Refused, error);
-            self.refused = true;
-            result = socket.socket.send(datagram);
+            // It frees a place, which would be filled, be refused and be free again for ever.
+            is_refused = true;
+            let error = io::Error::from(error.kind());
+            self.fail(place, &error, run);
+            result =
+                self.sockets[place].socket.send(self.identity.datagram(start, number, &mut self.message));
         }
+        let socket = &mut self.sockets[place];
         match result {
-            Ok(_) => {}
+            Ok(count) => run.tally.bytes_sent += count as u64,
             Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => {
                 socket.held_back = Some(due);
-                return;
+                return false;
             }
-            // It counts as sent, and will be missed.
-            Err(error) => run.tally.failures.note(Kind::of(&error), &error),
+            // The refusal of yet another: this one has not been begun.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                self.fail(place, &error, run);
+                run.pace.give_back(1);
+                return false;
+            }
+            // It was never sent, and is counted as this failure alone.
+            Err(error) => {
+                run.tally.fail(Kind::of(&error), &error, 1, now);
+                run.pace.give_back(1);
+                return false;
+            }
         }
         socket.sent.push_back(Sent { due, at: now, state: State::UnderWay });
         socket.under_way += 1;
@@ -126,6 +144,7 @@ impl Datagrams {
             run.tally.lost += 1;
         }
         socket.forget(memory.min(REMEMBERED.max(2 * self.window)));
+        !is_refused
     }
 
     /// Receives until the socket is dry, or its turn is over.
@@ -183,29 +202,34 @@ impl Datagrams {
         }
         sent.state = State::Answered;
         let due = sent.due;
-        if before == State::Lost {
-            run.tally.lost = run.tally.lost.saturating_sub(1); // only late
-        } else {
-            socket.under_way -= 1;
+        match before {
+            State::Lost => run.tally.lost = run.tally.lost.saturating_sub(1), // only late
+            // It was another that was refused, which is still under way or was given up since.
+            State::Refused if !socket.refuse_oldest() => {
+                run.tally.lost = run.tally.lost.saturating_sub(1);
+            }
+            State::Refused => {}
+            State::UnderWay | State::Answered => socket.under_way -= 1,
         }
         if number < socket.answered {
             run.tally.reordered += 1;
         }
         socket.answered = socket.answered.max(number + 1);
         // A reply is as long as its datagram, or it would be wrong.
-        run.reply(due, now, Bytes { sent: count as u64, received: count as u64 });
+        run.reply(due, now, count as u64);
         Ok(before == State::UnderWay)
     }
 
     /// The kernel has reported an error: a refusal belongs to the oldest datagram under way, about. Its
     /// place is free again at the next tick, so that nobody is flooded with what is refused.
     fn fail(&mut self, place: usize, error: &io::Error, run: &mut Run) {
-        run.tally.failures.note(Kind::of(error), error);
+        run.tally.fail(Kind::of(error), error, 1, run.clock.now());
         self.refused |= error.kind() == ErrorKind::ConnectionRefused;
-        let socket = &mut self.sockets[place];
-        if let Some(oldest) = socket.oldest() {
-            socket.give_up((oldest - socket.first) as usize);
+        if self.sockets[place].refuse_oldest() {
             run.pace.give_back(1);
+        } else if error.kind() == ErrorKind::ConnectionRefused {
+            // It was given up before its refusal came.
+            run.tally.lost = run.tally.lost.saturating_sub(1);
         }
     }
 }
@@ -227,7 +251,7 @@ impl Crowd for Datagrams {
                     self.sockets.push(Socket::new(socket, self.identity.start()));
                 }
                 Err(error) => {
-                    run.tally.failures.note(Kind::of(&error), &error);
+                    run.tally.fail(Kind::of(&error), &error, 1, run.clock.now());
                     return Ok(()); // the others would fail as well
                 }
             }
@@ -295,6 +319,11 @@ impl Crowd for Datagrams {
     fn under_way(&self) -> Box<dyn Iterator<Item = u64> + '_> {
         let sent = self.sockets.iter().flat_map(|socket| &socket.sent);
         Box::new(sent.filter(|sent| sent.state == State::UnderWay).map(|sent| sent.due))
+    }
+
+    fn bytes_under_way(&self) -> u64 {
+        let under_way: usize = self.sockets.iter().map(|socket| socket.under_way).sum();
+        (under_way * self.identity.size()) as u64
     }
 
     fn is_hopeless(&self) -> bool {

@@ -2,23 +2,20 @@
 //!
 //! Pure, like the sessions of the server: it has no socket and reads no clock.
 
-use super::tally::Bytes;
 use super::wrong::Wrong;
 
 /// What a piece of the server's bytes amounts to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Verified replies that it completed.
     pub replies: usize,
-    /// Further replies that say that the server can't answer now, as HTTP has them: complete, and nothing to
-    /// be verified.
-    pub refusals: usize,
-    /// Of both, those that have the status of an error.
-    pub errors: usize,
+    /// The status of each further reply that is complete and doesn't count, as HTTP has them: there is nothing
+    /// to be verified.
+    pub refusals: Vec<u16>,
 }
 
 /// What the server's FIN means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fin {
     /// It ends a reply.
     Reply(Progress),
@@ -26,6 +23,8 @@ pub enum Fin {
     Announced,
     /// It came between replies, and nothing had announced it.
     Unannounced,
+    /// It came in the middle of a reply: where, in words.
+    Cut(String),
 }
 
 /// One connection's side of it.
@@ -36,8 +35,8 @@ pub trait Dialogue {
     /// For a new connection.
     fn new(shared: &mut Self::Shared) -> Self;
 
-    /// Bytes of each request and of its reply, which are all alike.
-    fn bytes(shared: &Self::Shared) -> Bytes;
+    /// Bytes of payload of each reply that counts: they are all alike.
+    fn reply_bytes(shared: &Self::Shared) -> u64;
 
     /// Adds a request to what is to be sent.
     fn ask(&mut self, shared: &Self::Shared);
@@ -47,6 +46,9 @@ pub trait Dialogue {
 
     /// So many bytes of that were sent.
     fn sent(&mut self, count: usize);
+
+    /// Bytes sent so far of requests that have no reply yet.
+    fn unanswered(&self, shared: &Self::Shared) -> u64;
 
     /// These bytes have come, one at least. An error is final.
     fn received(&mut self, bytes: &[u8], shared: &mut Self::Shared) -> Result<Progress, Wrong>;

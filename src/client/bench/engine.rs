@@ -7,18 +7,19 @@
 use super::crowd::Crowd;
 use super::ending;
 use super::failure::Kind;
-use super::outcome::{self, Outcome};
+use super::outcome::{self, Outcome, Times};
 use super::pace::Pace;
 use super::plan::{End, Plan, Service};
 use super::process::Snapshots;
 use super::progress::Progress;
-use super::tally::{Bytes, Tally};
+use super::run::{Clock, Run};
+use super::tally::Tally;
 use super::wrong::Wrong;
 use super::{internal, wrong_reply};
 use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::{Events, Interest, Poll, Token};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
@@ -33,51 +34,14 @@ const EVENTS: usize = 1024;
 /// How often waits are looked at, and the longest time the loop sleeps: an interrupt is obeyed that fast.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long somebody who has interrupted it waits for datagrams that are under way.
+const IMPATIENT: Duration = Duration::from_millis(500);
+
 /// A pause of the loop that shows in latencies.
 const NOTICEABLE: Duration = Duration::from_millis(1);
 
 /// The timer of an open loop. No socket has this number.
 const TIMER: Token = Token(usize::MAX);
-
-/// What the crowd uses while it is driven.
-#[derive(Debug)]
-pub struct Run<'a> {
-    /// What is to be done.
-    pub plan: &'a Plan,
-    /// The clock of the run.
-    pub clock: Clock,
-    /// Where sockets are registered.
-    pub registry: Registry,
-    /// The schedule.
-    pub pace: Pace,
-    /// The counts.
-    pub tally: Tally,
-    /// Replies still to be counted, where their number is given and measuring has begun.
-    operations_left: Option<u64>,
-}
-
-impl Run<'_> {
-    /// Counts a reply and its bytes. Those beyond the number asked for are left out.
-    pub fn reply(&mut self, due: u64, now: u64, bytes: Bytes) {
-        if self.operations_left != Some(0) {
-            self.tally.reply(due, now, bytes);
-            if let Some(left) = &mut self.operations_left {
-                *left -= 1;
-            }
-        }
-    }
-}
-
-/// Nanoseconds since the run began.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
-
-impl Clock {
-    /// The time now.
-    pub fn now(&self) -> u64 {
-        self.0.elapsed().as_nanos() as u64
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -125,7 +89,8 @@ impl<'a> Engine<'a> {
         stop: &AtomicBool,
         progress: &mut Progress,
     ) -> Result<Outcome, Trouble> {
-        let mut snapshots = Snapshots::new(self.run.plan.pid)?;
+        let mut snapshots = Snapshots::new(&self.run.plan.pids)?;
+        stop.store(false, Ordering::Relaxed);
         let mut events = Events::with_capacity(EVENTS);
         let mut busy = false;
         let finished = loop {
@@ -152,6 +117,8 @@ impl<'a> Engine<'a> {
                         }
                         None => {
                             self.tell_who_is_missing(crowd);
+                            let now = self.run.clock.now();
+                            self.reduced.extend(ending::tell_the_backlog(&self.run, now));
                             self.begin_measuring(crowd);
                             self.phase = Phase::Measuring { since: self.run.clock.now() };
                         }
@@ -176,7 +143,7 @@ impl<'a> Engine<'a> {
             progress.show(now, since, &self.run.tally, crowd.population());
         };
         progress.clear();
-        self.conclude(crowd, snapshots, finished)
+        self.conclude(crowd, snapshots, finished, stop)
     }
 
     /// Sleeps until a socket is ready, a request is due, or it is time for a tick.
@@ -256,7 +223,7 @@ impl<'a> Engine<'a> {
     }
 
     fn begin_measuring(&mut self, crowd: &impl Crowd) {
-        self.run.tally.begin();
+        self.run.tally.begin(crowd.bytes_under_way());
         if let End::Count(count) = self.run.plan.end {
             self.run.operations_left = Some(count);
             self.run.pace.limit(count.saturating_sub(crowd.under_way().count() as u64));
@@ -265,18 +232,20 @@ impl<'a> Engine<'a> {
 
     /// When measuring has ended, if it has.
     fn end(&mut self, since: u64, now: u64) -> Option<u64> {
-        let tally = &mut self.run.tally;
+        let tally = &self.run.tally;
+        // A server that is gone must not be waited for for ever.
+        let quiet = now.saturating_sub(since.max(tally.last));
+        let is_quiet = quiet > self.run.patience();
         match self.run.plan.end {
-            End::After(duration) => (now - since >= duration.as_nanos() as u64).then_some(now),
+            End::After(duration) => {
+                let is_over = now - since >= duration.as_nanos() as u64;
+                (is_over || (is_quiet && self.run.gone(now).is_some())).then_some(now)
+            }
             End::Count(count) => {
-                if tally.operations + tally.lost >= count {
+                if tally.operations + tally.failures.of(Kind::Status) + tally.lost >= count {
                     return Some(if tally.last > since { tally.last } else { now });
                 }
-                // A server that is gone must not be waited for for ever.
-                let patience = self.run.plan.timeout.max(Duration::from_secs(1)).as_nanos() as u64 * 2;
-                let gap = self.run.plan.rate.map_or(0, |rate| (2e9 / rate) as u64);
-                let quiet = now.saturating_sub(since.max(tally.last));
-                (quiet > patience + gap).then(|| {
+                is_quiet.then(|| {
                     let quiet = seconds(Duration::from_nanos(quiet));
                     self.reduced.push(format!("ended before {count} replies: none came for {quiet}"));
                     now
@@ -291,6 +260,7 @@ impl<'a> Engine<'a> {
         crowd: &mut impl Crowd,
         snapshots: Snapshots,
         finished: u64,
+        stop: &AtomicBool,
     ) -> Result<Outcome, Trouble> {
         if self.run.tally.ever == 0 {
             return Err(ending::nothing_worked(&self.run, crowd, finished, self.interrupted));
@@ -302,26 +272,58 @@ impl<'a> Engine<'a> {
             ));
         };
         // It may have been interrupted in the very turn in which measuring began.
-        let finished = finished.max(since);
+        let mut finished = finished.max(since);
+        let gone = self.run.gone(finished);
+        if let Some((at, why)) = gone {
+            if at < since {
+                return Err(ending::gone_before(&self.run, at, why));
+            }
+            // The figures are those of the time in which there was a server.
+            finished = at;
+        }
+        let told = ending::tell_when_it_was_gone(&self.run, since, finished, gone);
+        self.reduced.extend(told);
         ending::count_the_waiting(&mut self.run, crowd, since, finished, &mut self.reduced);
-        self.count_the_lost(crowd, &mut Events::with_capacity(EVENTS))?;
-        let elapsed = Duration::from_nanos(finished - since);
-        Ok(outcome::conclude(self.run.plan, elapsed, self.run.tally, snapshots, self.reduced))
+        self.count_the_lost(crowd, &mut Events::with_capacity(EVENTS), stop)?;
+        let seconds = |at: u64| Duration::from_nanos(at.saturating_sub(since));
+        let absences = self.run.tally.presence.absences();
+        let times = Times {
+            elapsed: seconds(finished),
+            gone: gone.map(|(at, why)| (seconds(at), why)),
+            absences: absences.iter().map(|&(from, to)| (seconds(from), seconds(to))).collect(),
+        };
+        Ok(outcome::conclude(self.run.plan, times, self.run.tally, snapshots, self.reduced))
     }
 
     /// Datagrams that are still under way are lost or not: waits until that is known, sending no more.
-    fn count_the_lost(&mut self, crowd: &mut impl Crowd, events: &mut Events) -> Result<(), Trouble> {
+    fn count_the_lost(
+        &mut self,
+        crowd: &mut impl Crowd,
+        events: &mut Events,
+        stop: &AtomicBool,
+    ) -> Result<(), Trouble> {
         if self.run.plan.service != Service::Udp {
             return Ok(());
         }
+        let failed = |tally: &Tally| tally.lost + tally.failures.total();
+        let (under_way, before) = (self.run.tally.under_way, failed(&self.run.tally));
         self.run.pace.stop();
         self.run.operations_left = Some(0);
-        let end = self.run.clock.now() + (self.run.plan.timeout + 2 * TICK).as_nanos() as u64;
+        // Whoever has interrupted it waits no longer than that.
+        let patience = if self.interrupted { IMPATIENT } else { self.run.plan.timeout + 2 * TICK };
+        stop.store(false, Ordering::Relaxed);
+        let end = self.run.clock.now().saturating_add(patience.as_nanos() as u64);
         let mut busy = true;
-        while crowd.under_way().next().is_some() && self.run.clock.now() < end {
+        while crowd.under_way().next().is_some()
+            && self.run.clock.now() < end
+            && !stop.load(Ordering::Relaxed)
+        {
             self.wait(events, busy)?;
             busy = self.turn(events, crowd).map_err(|wrong| wrong_reply(self.run.plan, &wrong))?;
         }
+        // Of those under way, some have now been found to be lost; the others were answered too late to count.
+        let since = failed(&self.run.tally).saturating_sub(before);
+        self.run.tally.under_way = under_way.saturating_sub(since);
         Ok(())
     }
 }

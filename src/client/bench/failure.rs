@@ -1,6 +1,7 @@
 //! What can go wrong without any reply being wrong, by kind.
 
 use crate::client::trouble::plain;
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
 /// A kind of failure.
@@ -12,9 +13,9 @@ pub enum Kind {
     Timeout,
     /// The server reset the connection.
     Reset,
-    /// The server closed the connection while a reply was due, not a byte of which had come.
+    /// The server closed the connection while a reply was due, or in the middle of one.
     Closed,
-    /// An HTTP status of 400 or above.
+    /// A whole HTTP reply with a status that doesn't count.
     Status,
     /// Anything else, such as no local port being free.
     Other,
@@ -26,6 +27,10 @@ pub struct Failures {
     counts: [u64; 6],
     /// The last one in words.
     last: Option<(Kind, String)>,
+    /// How often each status came that doesn't count: of 900 possible ones.
+    statuses: BTreeMap<u16, u64>,
+    /// How the first reply was cut short that was.
+    cut: Option<String>,
 }
 
 impl Kind {
@@ -62,10 +67,31 @@ impl Failures {
         self.counts[kind as usize] += count;
     }
 
-    /// Counts one, and remembers it in the system's words.
-    pub fn note(&mut self, kind: Kind, error: &io::Error) {
-        self.add(kind, 1);
+    /// Counts `count` that had the same cause, and remembers it in the system's words.
+    pub fn note(&mut self, kind: Kind, error: &io::Error, count: u64) {
+        self.add(kind, count);
         self.last = Some((kind, plain(error)));
+    }
+
+    /// Counts a reply with a status that doesn't count.
+    pub fn add_status(&mut self, status: u16) {
+        self.add(Kind::Status, 1);
+        *self.statuses.entry(status).or_default() += 1;
+    }
+
+    /// How often each status came that doesn't count.
+    pub fn statuses(&self) -> &BTreeMap<u16, u64> {
+        &self.statuses
+    }
+
+    /// Remembers how a reply was cut short, in words.
+    pub fn note_cut(&mut self, what: String) {
+        self.cut.get_or_insert(what);
+    }
+
+    /// How the first one was, if any was.
+    pub fn cut(&self) -> Option<&str> {
+        self.cut.as_deref()
     }
 
     /// How many of a kind.

@@ -29,6 +29,11 @@ impl Identity {
         Identity { size, digits, modulus, payload: Payload::new((size.saturating_sub(1 + digits)).max(1)) }
     }
 
+    /// Bytes of a datagram.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// How many numbers can be told apart: 1 means none.
     pub fn modulus(&self) -> u64 {
         self.modulus

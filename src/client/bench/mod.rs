@@ -6,16 +6,16 @@
 //! | file | what |
 //! | --- | --- |
 //! | [`options`], [`plan`] | the command line, and what is to be done |
-//! | [`engine`], [`ending`] | the loop: events, the schedule, the clock; and what is left at its end |
+//! | [`engine`], [`run`], [`ending`] | the loop: events, the schedule, the clock; what it shares; and what is left at its end |
 //! | [`crowd`] | what the loop drives, one of the next two |
 //! | [`streams`] | TCP connections, each in a [`seat`] and with a [`dialogue`]: [`upper`] or [`web`] with its [`page`] |
 //! | [`datagrams`] | UDP sockets, each with a [`window`] of datagrams that have an [`identity`] |
 //! | [`pace`] | when the next request is due, closed loop or open |
-//! | [`tally`], [`failure`], [`wrong`] | what is counted, what fails, what ends the run |
+//! | [`tally`], [`failure`], [`presence`], [`wrong`] | what is counted, what fails, whether the server is there, what ends the run |
 //! | [`sockets`] | how they are made |
 //! | [`payload`] | the bytes that are sent, and what must come back |
 //! | [`process`], [`descriptors`] | what the server costs, and what this machine allows |
-//! | [`outcome`], [`table`], [`json`], [`progress`] | the result, and how it is told |
+//! | [`outcome`], [`verdict`], [`table`], [`json`], [`progress`] | the result, and how it is told |
 //!
 //! As a library: make a [`Plan`], call [`measure`], read the [`Outcome`].
 
@@ -34,14 +34,17 @@ pub mod pace;
 pub mod page;
 pub mod payload;
 pub mod plan;
+pub mod presence;
 pub mod process;
 pub mod progress;
+pub mod run;
 pub mod seat;
 pub mod sockets;
 pub mod streams;
 pub mod table;
 pub mod tally;
 pub mod upper;
+pub mod verdict;
 pub mod web;
 pub mod window;
 pub mod wrong;
@@ -68,7 +71,8 @@ use wrong::Wrong;
 /// Does what the options say, and prints the result on standard output.
 pub fn run(options: &Bench) -> Result<(), Trouble> {
     let plan = options.plan()?;
-    let stop = Arc::new(AtomicBool::new(false));
+    // Until the load begins a signal ends the program as any other, as there is nothing to tell yet.
+    let stop = Arc::new(AtomicBool::new(true));
     for signal in [SIGINT, SIGTERM] {
         // The first ends the measuring early. A second one, while the first is being obeyed, kills.
         let registered = flag::register_conditional_default(signal, stop.clone())
@@ -78,13 +82,15 @@ pub fn run(options: &Bench) -> Result<(), Trouble> {
     let outcome = measure(&plan, &stop, &mut Progress::on_a_terminal(&plan))?;
     let text = if options.wants_json() { json::line(&outcome) } else { table::table(&outcome) };
     let mut out = io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Trouble::output(&error))
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Trouble::output(&error))?;
+    verdict::of(&outcome).map_or(Ok(()), Err)
 }
 
-/// Measures. Setting `stop` ends it early, with what there is until then.
+/// Measures. `stop` is cleared when the load begins; setting it then ends it early, with what there is until
+/// then.
 ///
 /// Fails where nothing worked at all, where a reply is wrong, and where this machine can't provide what
-/// is needed.
+/// is needed. Whether the outcome is a good one is for [`verdict::of`] to say.
 pub fn measure(plan: &Plan, stop: &AtomicBool, progress: &mut Progress) -> Result<Outcome, Trouble> {
     let mut plan = plan.clone();
     let mut reduced = Vec::new();

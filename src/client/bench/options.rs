@@ -24,18 +24,26 @@ pub struct Bench {
 #[derive(Debug, Subcommand)]
 enum Target {
     /// A TCP uppercase server
+    #[command(after_help = AFTER_HELP)]
     Tcp {
         #[command(flatten)]
         peer: Peer,
+        /// Bytes of a message
+        #[arg(long, short, value_name = "BYTES", default_value_t = 64)]
+        size: usize,
         #[command(flatten)]
         stream: Stream,
         #[command(flatten)]
         load: Load,
     },
     /// A UDP uppercase server
+    #[command(after_help = AFTER_HELP)]
     Udp {
         #[command(flatten)]
         peer: Peer,
+        /// Bytes of a datagram
+        #[arg(long, short, value_name = "BYTES", default_value_t = 64)]
+        size: usize,
         /// Keep so many datagrams under way on each socket
         #[arg(long, value_name = "N", default_value = "1", value_parser = up_to::<DEEPEST>)]
         window: usize,
@@ -43,6 +51,7 @@ enum Target {
         load: Load,
     },
     /// A web server
+    #[command(after_help = AFTER_HELP)]
     Http {
         /// What to get; http:// may be left out
         #[arg(value_parser = crate::client::http::url)]
@@ -50,6 +59,9 @@ enum Target {
         /// A further field of each request
         #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]
         fields: Vec<(String, String)>,
+        /// Count the replies with this status, such as 404, instead of those with 200 to 299
+        #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(200..=999))]
+        status: Option<u16>,
         #[command(flatten)]
         stream: Stream,
         #[command(flatten)]
@@ -80,13 +92,10 @@ struct Load {
     /// Connections, or UDP sockets
     #[arg(long, short, value_name = "N", default_value = "64", value_parser = up_to::<MOST>)]
     connections: usize,
-    /// Bytes of a message or datagram (with HTTP the file decides)
-    #[arg(long, short, value_name = "BYTES", default_value_t = 64)]
-    size: usize,
     /// Measure for so long
     #[arg(long, short, value_name = "DURATION", default_value = "5s", value_parser = patience)]
     duration: Duration,
-    /// Measure so many replies instead
+    /// Measure so many replies instead, those with an HTTP status that doesn't count included
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "duration")]
     count: Option<usize>,
     /// Send so many a second over all connections, whether or not replies have come, and count each
@@ -99,13 +108,22 @@ struct Load {
     /// Wait so long for a reply [default: 5s; a datagram 500ms]
     #[arg(long, value_name = "DURATION", value_parser = patience)]
     timeout: Option<Duration>,
-    /// The process id of the server, if it is on this machine: tells what it costs
-    #[arg(long)]
-    pid: Option<u32>,
+    /// The process ids of the server, if it is on this machine: tells what they cost together. Name the
+    /// server before this option
+    #[arg(long, value_name = "PID", num_args = 1.., value_delimiter = ',', value_parser = process)]
+    pid: Vec<u32>,
     /// Print the result as one line of JSON
     #[arg(long)]
     json: bool,
 }
+
+/// The rule of the exit status: see [`super::verdict`].
+const AFTER_HELP: &str = "\
+Each request is counted once: as a verified reply, or as an error (refused, timeout, reset, closed, a status
+that doesn't count, other), or as a datagram that was lost.
+Exit status: 0 if there was no error; 1 if there was one, if the server died, or if a reply was wrong; 2 for
+wrong usage. Lost datagrams alone are no error. With 1 there are the figures so far, unless a reply was wrong
+or none came.";
 
 /// Bytes of the longest TCP message. Nothing of that length is held in memory; it is a bound on nonsense.
 const LONGEST: usize = 1 << 30;
@@ -124,32 +142,33 @@ impl Bench {
     /// the options contradict each other.
     pub fn plan(&self) -> Result<Plan, Trouble> {
         match &self.target {
-            Target::Tcp { peer, stream, load } => {
+            Target::Tcp { peer, size, stream, load } => {
                 load.check("--pipeline", stream.pipeline);
-                if !(1..=LONGEST).contains(&load.size) {
-                    wrong_usage(&format!("--size {}: a TCP message has 1 to {LONGEST} bytes", load.size));
+                if !(1..=LONGEST).contains(size) {
+                    wrong_usage(&format!("--size {size}: a TCP message has 1 to {LONGEST} bytes"));
                 }
                 let (target, addresses) = peer.find()?;
                 let plan = load.plan(Service::Tcp, target, addresses, Duration::from_secs(5));
-                Ok(Plan { depth: stream.pipeline, reconnect: stream.reconnect, ..plan })
+                Ok(Plan { size: *size, depth: stream.pipeline, reconnect: stream.reconnect, ..plan })
             }
-            Target::Udp { peer, window, load } => {
+            Target::Udp { peer, size, window, load } => {
                 load.check("--window", *window);
                 let (target, addresses) = peer.find()?;
                 let most = if addresses.iter().all(SocketAddr::is_ipv6) { 65_527 } else { 65_507 };
-                if load.size > most {
-                    wrong_usage(&format!("--size {}: a datagram has at most {most} bytes", load.size));
+                if *size > most {
+                    wrong_usage(&format!("--size {size}: a datagram has at most {most} bytes"));
                 }
                 let plan = load.plan(Service::Udp, target, addresses, Duration::from_millis(500));
-                Ok(Plan { depth: *window, ..plan })
+                Ok(Plan { size: *size, depth: *window, ..plan })
             }
-            Target::Http { url, fields, stream, load } => {
+            Target::Http { url, fields, status, stream, load } => {
                 load.check("--pipeline", stream.pipeline);
                 let host = Host::of(url)?;
                 let addresses = resolve::addresses(&host.name, host.port)?;
                 let plan = load.plan(Service::Http, url.to_string(), addresses, Duration::from_secs(5));
                 let request = request(url, fields, stream.reconnect);
-                Ok(Plan { request, depth: stream.pipeline, reconnect: stream.reconnect, ..plan })
+                let (depth, reconnect, status) = (stream.pipeline, stream.reconnect, *status);
+                Ok(Plan { request, status, depth, reconnect, ..plan })
             }
         }
     }
@@ -195,7 +214,8 @@ impl Load {
             target,
             addresses,
             connections: self.connections,
-            size: self.size,
+            size: 0,
+            status: None,
             request: Vec::new(),
             depth: 1,
             rate: self.rate,
@@ -203,7 +223,7 @@ impl Load {
             end: self.count.map_or(End::After(self.duration), |count| End::Count(count as u64)),
             warmup: self.warmup,
             timeout: self.timeout.unwrap_or(timeout),
-            pid: self.pid,
+            pids: self.pid.clone(),
         }
     }
 }
@@ -213,6 +233,10 @@ fn up_to<const MOST: usize>(text: &str) -> Result<usize, String> {
         Ok(number) if (1..=MOST).contains(&number) => Ok(number),
         _ => Err(format!("must be a number from 1 to {MOST}")),
     }
+}
+
+fn process(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "a process id is a number; the server is named before --pid".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

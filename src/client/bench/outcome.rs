@@ -1,6 +1,7 @@
 //! The result of a measurement.
 
 use super::plan::Plan;
+use super::presence::Gone;
 use super::process::{Costs, Snapshots};
 use super::tally::Tally;
 use std::time::Duration;
@@ -13,8 +14,8 @@ const SATURATED: f64 = 0.95;
 pub struct Outcome {
     /// What was done, as it was done: reductions included.
     pub plan: Plan,
-    /// How long was measured.
-    pub elapsed: Duration,
+    /// How long was measured, and what of that the server was there.
+    pub times: Times,
     /// The counts.
     pub tally: Tally,
     /// What it has cost.
@@ -23,35 +24,54 @@ pub struct Outcome {
     pub reduced: Vec<String>,
 }
 
+/// Times since measuring began.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Times {
+    /// How long was measured: until it ended, or the server was gone.
+    pub elapsed: Duration,
+    /// When the server was gone for good, and why it is thought to be.
+    pub gone: Option<(Duration, Gone)>,
+    /// When it was gone and came back: from, to.
+    pub absences: Vec<(Duration, Duration)>,
+}
+
 /// Puts the result together.
 pub fn conclude(
     plan: &Plan,
-    elapsed: Duration,
+    times: Times,
     tally: Tally,
     snapshots: Snapshots,
     mut reduced: Vec<String>,
 ) -> Outcome {
     let costs = snapshots.last(tally.ever);
-    if let Some(server) = &costs.server
-        && server.switches_are_missing
-    {
-        reduced
-            .push("threads of the server ended meanwhile: their context switches are not counted".to_owned());
-    } else if plan.pid.is_some() && costs.server.is_none() {
+    if let Some(server) = &costs.server {
+        for pid in &server.ended {
+            reduced.push(format!("process {pid} has ended: its cost is in none of the figures"));
+        }
+        if server.cpu.is_zero() && costs.operations > 0 {
+            reduced.push("the process of --pid has used no CPU at all: is it the server's?".to_owned());
+        }
+        if server.switches_are_missing {
+            reduced.push(
+                "threads of the server ended meanwhile: their context switches are not counted".to_owned(),
+            );
+        }
+    } else if !plan.pids.is_empty() {
         reduced.push("the server's process has ended: its cost is unknown".to_owned());
     }
-    Outcome { plan: plan.clone(), elapsed, tally, costs, reduced }
+    Outcome { plan: plan.clone(), times, tally, costs, reduced }
 }
 
 impl Outcome {
     /// Replies a second.
     pub fn throughput(&self) -> f64 {
-        per(self.tally.operations as f64, self.elapsed.as_secs_f64())
+        per(self.tally.operations as f64, self.times.elapsed.as_secs_f64())
     }
 
-    /// A latency in microseconds.
-    pub fn quantile(&self, quantile: f64) -> f64 {
-        self.tally.latency.value_at_quantile(quantile) as f64 / 1e3
+    /// A latency in microseconds; `None` where nothing has one.
+    pub fn quantile(&self, quantile: f64) -> Option<f64> {
+        let latency = &self.tally.latency;
+        (!latency.is_empty()).then(|| latency.value_at_quantile(quantile) as f64 / 1e3)
     }
 
     /// The part of the time that we were busy.
@@ -108,10 +128,12 @@ mod tests {
             end: End::Count(1),
             warmup: Duration::ZERO,
             timeout: Duration::ZERO,
-            pid: None,
+            pids: Vec::new(),
+            status: None,
         };
         let server = server.map(|cpu| ServerCost {
-            pid: 1,
+            pids: vec![1],
+            ended: Vec::new(),
             cpu: Duration::from_millis(cpu),
             voluntary: 30,
             involuntary: 10,
@@ -122,7 +144,8 @@ mod tests {
         });
         let (elapsed, client) = (Duration::from_secs(1), Duration::from_millis(client));
         let costs = Costs { elapsed, operations: 20, server, client };
-        Outcome { plan, elapsed, tally: Tally::new(), costs, reduced: Vec::new() }
+        let times = Times { elapsed, ..Times::default() };
+        Outcome { plan, times, tally: Tally::new(), costs, reduced: Vec::new() }
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::client::http::response::{Framing, understand};
 /// Bytes of the longest page, as all of it is kept to be compared with.
 pub const LONGEST: usize = 256 * 1024 * 1024;
 
+/// What to try where bodies differ.
+pub const SAME: &str = "Each has to be the first one again: measure a page that doesn't change.";
+
 /// Copies of the request that are ready to be sent in one piece.
 const COPIES: usize = 64;
 
@@ -17,8 +20,12 @@ pub struct Page {
     pub requests: Vec<u8>,
     /// Bytes of one request.
     pub request: u64,
-    /// The status of the first response, once it is known.
+    /// The status that counts; without it, every 2xx does.
+    wanted: Option<u16>,
+    /// The status of the first response that counts, once it is known.
     pub status: Option<u16>,
+    /// The status of the first responses, where none of them counted.
+    pub refused_with: Option<u16>,
     /// The content.
     pub body: Vec<u8>,
     /// The last head that was understood, so that the same one needn't be read again.
@@ -39,8 +46,8 @@ pub struct Understood {
 
 impl Page {
     /// Nothing known but how to ask.
-    pub fn new(request: &[u8]) -> Page {
-        Page { requests: request.repeat(COPIES), request: request.len() as u64, ..Page::default() }
+    pub fn new(request: &[u8], wanted: Option<u16>) -> Page {
+        Page { requests: request.repeat(COPIES), request: request.len() as u64, wanted, ..Page::default() }
     }
 
     /// What the head at the start of `bytes` says and how long it is, if it is the last one again. Most are,
@@ -57,7 +64,15 @@ impl Page {
         let length = match parsed.parse(bytes) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
-            Err(error) => return Err(Wrong::unasked(format!("a head that isn't HTTP/1 ({error})"), bytes)),
+            Err(error) => {
+                let wrong = Wrong::unasked(format!("a head that isn't HTTP/1 ({error})"), bytes);
+                let is_uppercase = bytes.starts_with(b"GET ");
+                return Err(if is_uppercase {
+                    wrong.with("It says what it hears: shout bench tcp.")
+                } else {
+                    wrong
+                });
+            }
         };
         let (response, framing) =
             understand(&parsed, false).map_err(|why| Wrong::unasked(format!("a head: {why}"), bytes))?;
@@ -68,16 +83,20 @@ impl Page {
         Ok(Some((understood, length)))
     }
 
-    /// Whether a response of this status is to have the content of the first one. An overloaded server may
-    /// say so with another (RFC 9110 section 15.6, RFC 6585 section 4): that is an error and not a wrong reply.
-    pub fn is_comparable(&self, status: u16) -> Result<bool, Wrong> {
-        match self.status {
-            None => Ok(true),
-            Some(first) if first == status => Ok(true),
-            Some(_) if status >= 500 || status == 429 => Ok(false),
-            Some(first) => {
+    /// Whether a response of this status counts, and so has to have the content of the first one that did.
+    /// Others are an error and not a wrong reply: they are counted by their status.
+    pub fn counts(&self, status: u16) -> Result<bool, Wrong> {
+        if !self.wanted.map_or((200..300).contains(&status), |wanted| wanted == status) {
+            return Ok(false);
+        }
+        match (self.status, self.refused_with) {
+            (Some(first), _) if first != status => {
                 Err(Wrong::ended(format!("the status {status}, where the first response had {first}")))
             }
+            (None, Some(refused)) => {
+                Err(Wrong::ended(format!("the status {status}, where the first responses had {refused}")))
+            }
+            _ => Ok(true),
         }
     }
 
@@ -99,16 +118,11 @@ impl Page {
         let first = Wrong::first_difference(expected, piece);
         if first == self.body.len() - at {
             let length = self.body.len();
-            return Err(Wrong::unasked(
-                format!("a body that goes on after the {length} bytes of the first one"),
-                &piece[first..],
-            ));
+            let what = format!("a body that goes on after the {length} bytes of the first one");
+            return Err(Wrong::unasked(what, &piece[first..]).with(SAME));
         }
-        Err(Wrong::differs(
-            format!("a body that differs from the first one at byte {}", at + first),
-            expected,
-            piece,
-        ))
+        let what = format!("a body that differs from the first one at byte {}", at + first);
+        Err(Wrong::differs(what, expected, piece).with(SAME))
     }
 
     /// The body has ended after so many bytes.
@@ -117,10 +131,8 @@ impl Page {
             self.status = Some(status);
         }
         if at < self.body.len() {
-            return Err(Wrong::ended(format!(
-                "a body of {at} bytes, where the first had {}",
-                self.body.len()
-            )));
+            let what = format!("a body of {at} bytes, where the first had {}", self.body.len());
+            return Err(Wrong::ended(what).with(SAME));
         }
         Ok(())
     }

@@ -48,8 +48,10 @@ pub struct Plan {
     pub addresses: Vec<SocketAddr>,
     /// Connections or UDP sockets.
     pub connections: usize,
-    /// Bytes of a message or datagram.
+    /// Bytes of a message or datagram; 0 with HTTP, where the page decides.
     pub size: usize,
+    /// The status of an HTTP reply that counts; without it, every 2xx does.
+    pub status: Option<u16>,
     /// The request of an HTTP server, head and all; otherwise empty.
     pub request: Vec<u8>,
     /// Messages, requests or datagrams under way on each connection.
@@ -65,8 +67,8 @@ pub struct Plan {
     pub warmup: Duration,
     /// How long to wait for a reply.
     pub timeout: Duration,
-    /// The server's process, where it is on this machine.
-    pub pid: Option<u32>,
+    /// The server's processes, where they are on this machine and known.
+    pub pids: Vec<u32>,
 }
 
 /// Where a host has several addresses, as `localhost` has, leaves only one that accepts connections or

@@ -1,14 +1,16 @@
 //! What a server on this machine has used, and what we have ourselves, from `/proc` and the CPU clocks.
 //!
-//! Everything here can be read without privilege. System calls can't be counted that way: that takes root,
-//! or a tracer that slows the server down, such as `strace -c -f -p PID`.
+//! Everything here can be read without privilege. System calls can't be counted that way: see
+//! [`ServerCost::who_counts_calls`].
 
 use super::internal;
 use crate::client::trouble::Trouble;
 use crate::sys;
+use rustix::process::geteuid;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 /// What a process has used at some time.
@@ -30,10 +32,14 @@ struct Thread {
 }
 
 /// What a server has cost between two times.
-#[derive(Clone, Copy, Debug, PartialEq)]
+///
+/// Of several processes the figures are sums. So memory that they share counts in each.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServerCost {
-    /// Its process id.
-    pub pid: u32,
+    /// The ids of its processes.
+    pub pids: Vec<u32>,
+    /// Those that have ended meanwhile, whose cost is in none of the figures.
+    pub ended: Vec<u32>,
     /// User and system time of all its threads.
     pub cpu: Duration,
     /// Context switches because a thread had to wait, of the threads that live at the end.
@@ -44,14 +50,25 @@ pub struct ServerCost {
     pub switches_are_missing: bool,
     /// Bytes of memory in use at the end (VmRSS).
     pub resident: u64,
-    /// The most there ever were (VmHWM).
+    /// The most there ever were (VmHWM), each process at its own time.
     pub resident_peak: u64,
     /// Threads at the end.
     pub threads: usize,
 }
 
+/// Who could count the system calls of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tracer {
+    /// We are root: a tracepoint of the kernel, which hardly slows it down, or a tracer.
+    Tracepoint,
+    /// It has our user: a tracer, which slows it down.
+    Tracer,
+    /// It has another user: only root could.
+    OnlyRoot,
+}
+
 /// What both sides have cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Costs {
     /// Wall time between the two readings.
     pub elapsed: Duration,
@@ -66,7 +83,7 @@ pub struct Costs {
 /// The readings at the start.
 #[derive(Debug)]
 pub struct Snapshots {
-    pid: Option<u32>,
+    pids: Vec<u32>,
     first: Option<First>,
 }
 
@@ -74,25 +91,27 @@ pub struct Snapshots {
 struct First {
     at: Instant,
     operations: u64,
-    server: Option<Server>,
+    /// One for each process.
+    servers: Vec<Server>,
     own: Duration,
 }
 
 impl Snapshots {
-    /// For a server of this process id. Fails where there is no such process.
-    pub fn new(pid: Option<u32>) -> Result<Snapshots, Trouble> {
-        if let Some(pid) = pid {
-            read(pid)?;
-        }
-        Ok(Snapshots { pid, first: None })
+    /// For a server of these process ids, if any. Fails where there is no such process.
+    pub fn new(pids: &[u32]) -> Result<Snapshots, Trouble> {
+        let mut pids = pids.to_vec();
+        pids.sort_unstable();
+        pids.dedup();
+        pids.iter().try_for_each(|&pid| read(pid).map(drop))?;
+        Ok(Snapshots { pids, first: None })
     }
 
     /// Takes the first reading, so many replies having come. Returns how long it took.
     pub fn first(&mut self, operations: u64) -> Result<Duration, Trouble> {
         let at = Instant::now();
         let own = own_cpu();
-        let server = self.pid.map(read).transpose()?;
-        self.first = Some(First { at, operations, server, own });
+        let servers = self.pids.iter().map(|&pid| read(pid)).collect::<Result<_, _>>()?;
+        self.first = Some(First { at, operations, servers, own });
         Ok(at.elapsed())
     }
 
@@ -104,17 +123,54 @@ impl Snapshots {
     /// Measuring has ended, so many replies having come.
     pub fn last(&self, operations: u64) -> Costs {
         let client = own_cpu();
-        let Some(First { at, operations: before, server, own }) = &self.first else {
+        let Some(First { at, operations: before, servers, own }) = &self.first else {
             return Costs { elapsed: Duration::ZERO, operations, server: None, client };
         };
         let elapsed = at.elapsed();
         let operations = operations - before;
-        let after = self.pid.and_then(|pid| read(pid).ok());
-        let cost = match (self.pid, server, &after) {
-            (Some(pid), Some(before), Some(after)) => Some(between(pid, before, after)),
-            _ => None,
+        let mut ended = Vec::new();
+        let mut server: Option<ServerCost> = None;
+        for (&pid, before) in self.pids.iter().zip(servers) {
+            match read(pid) {
+                Ok(after) => {
+                    let cost = between(pid, before, &after);
+                    server = Some(server.map_or(cost.clone(), |sum| sum.and(&cost)));
+                }
+                Err(_) => ended.push(pid),
+            }
+        }
+        let server = server.map(|server| ServerCost { ended, ..server });
+        Costs { elapsed, operations, server, client: client.saturating_sub(*own) }
+    }
+}
+
+impl ServerCost {
+    /// What this and another process have cost together.
+    fn and(self, other: &ServerCost) -> ServerCost {
+        ServerCost {
+            pids: [self.pids, other.pids.clone()].concat(),
+            ended: self.ended,
+            cpu: self.cpu + other.cpu,
+            voluntary: self.voluntary + other.voluntary,
+            involuntary: self.involuntary + other.involuntary,
+            switches_are_missing: self.switches_are_missing || other.switches_are_missing,
+            resident: self.resident + other.resident,
+            resident_peak: self.resident_peak + other.resident_peak,
+            threads: self.threads + other.threads,
+        }
+    }
+
+    /// Who could count its system calls: nobody without a tracepoint or a tracer, and we have neither.
+    pub fn who_counts_calls(&self) -> Tracer {
+        let us = geteuid();
+        let is_ours = |pid: &u32| {
+            fs::metadata(format!("/proc/{pid}")).is_ok_and(|process| process.uid() == us.as_raw())
         };
-        Costs { elapsed, operations, server: cost, client: client.saturating_sub(*own) }
+        match (us.is_root(), self.pids.iter().all(is_ours)) {
+            (true, _) => Tracer::Tracepoint,
+            (false, true) => Tracer::Tracer,
+            (false, false) => Tracer::OnlyRoot,
+        }
     }
 }
 
@@ -130,7 +186,8 @@ fn between(pid: u32, before: &Server, after: &Server) -> ServerCost {
     let missing = cpu.saturating_sub(Duration::from_nanos(sum.cpu));
     let ended = before.threads.keys().any(|id| !after.threads.contains_key(id));
     ServerCost {
-        pid,
+        pids: vec![pid],
+        ended: Vec::new(),
         cpu,
         voluntary: sum.voluntary,
         involuntary: sum.involuntary,
@@ -146,10 +203,14 @@ fn read(pid: u32) -> Result<Server, Trouble> {
     let gone = || {
         Trouble::new(
             format!("there is no process {pid} to measure"),
-            "--pid is the server's process id on this machine: pgrep or ps tell it.",
+            "--pid is the id of a process of the server on this machine: pgrep or ps tell it.",
         )
     };
     let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|_| gone())?;
+    // It has ended, and its parent hasn't asked for its exit status yet.
+    if status.contains("\nState:\tZ") {
+        return Err(gone());
+    }
     let cpu = sys::cpu_time(pid).map_err(|error| internal("the CPU clock of the server", &error))?;
     let mut threads = HashMap::new();
     for task in fs::read_dir(format!("/proc/{pid}/task")).map_err(|_| gone())?.flatten() {
@@ -194,14 +255,14 @@ mod tests {
 
     #[test]
     fn our_own_cost_is_read_like_that_of_any_process() {
-        let mut snapshots = Snapshots::new(Some(std::process::id())).unwrap();
+        let mut snapshots = Snapshots::new(&[std::process::id()]).unwrap();
         snapshots.first(0).unwrap();
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(100) {
             std::hint::black_box(start);
         }
         let costs = snapshots.last(0);
-        let server = costs.server.unwrap();
+        let server = costs.server.clone().unwrap();
         assert!(
             server.cpu >= Duration::from_millis(5) && costs.client >= Duration::from_millis(5),
             "{costs:?}"
@@ -213,6 +274,6 @@ mod tests {
 
     #[test]
     fn a_process_that_is_not_there_is_told() {
-        assert!(Snapshots::new(Some(u32::MAX)).is_err());
+        assert!(Snapshots::new(&[std::process::id(), u32::MAX]).is_err());
     }
 }

@@ -1,10 +1,13 @@
 //! The result for people.
 
-use super::failure::Kind;
 use super::outcome::{Outcome, per};
 use super::plan::{End, Service};
-use super::process::ServerCost;
+use super::process::{ServerCost, Tracer};
+use super::verdict;
 use std::fmt::Write;
+
+/// Process ids that are listed, at most.
+const SHOWN: usize = 4;
 
 /// A table of a dozen lines.
 pub fn table(outcome: &Outcome) -> String {
@@ -17,11 +20,17 @@ fn write(outcome: &Outcome, to: &mut String) -> std::fmt::Result {
     let tally = &outcome.tally;
     writeln!(to, "{}", heading(outcome))?;
     writeln!(to)?;
-    let elapsed = outcome.elapsed.as_secs_f64();
+    let elapsed = outcome.times.elapsed.as_secs_f64();
     let operations = count(tally.operations as f64);
+    let which = match (outcome.plan.service, outcome.plan.status) {
+        _ if tally.operations == 0 => String::new(),
+        (Service::Http, Some(status)) => format!(", each {status} and verified"),
+        (Service::Http, None) => ", each 2xx and verified".to_owned(),
+        _ => ", each verified".to_owned(),
+    };
     writeln!(
         to,
-        "throughput   {:>10} replies/s   {operations} in {elapsed:.2} s, each verified",
+        "throughput   {:>10} replies/s   {operations} in {elapsed:.2} s{which}",
         count(outcome.throughput())
     )?;
     let megabytes = |bytes: u64| per(bytes as f64 / 1e6, elapsed);
@@ -35,14 +44,14 @@ fn write(outcome: &Outcome, to: &mut String) -> std::fmt::Result {
     writeln!(to, "latency      {:>10}{:>10}{:>10}{:>10}{:>10}", "p50", "p90", "p99", "p99.9", "max")?;
     write!(to, "             ")?;
     for quantile in [0.5, 0.9, 0.99, 0.999, 1.0] {
-        write!(to, "{:>10}", time(outcome.quantile(quantile)))?;
+        write!(to, "{:>10}", outcome.quantile(quantile).map_or_else(|| "–".to_owned(), time))?;
     }
     writeln!(to)?;
     if outcome.plan.rate.is_some() {
         writeln!(to, "             counted from the time at which each request was due")?;
     }
     writeln!(to)?;
-    writeln!(to, "errors       {}", errors(outcome))?;
+    writeln!(to, "errors       {}", verdict::errors(outcome).as_deref().unwrap_or("none"))?;
     if outcome.plan.service == Service::Udp {
         writeln!(
             to,
@@ -51,6 +60,10 @@ fn write(outcome: &Outcome, to: &mut String) -> std::fmt::Result {
             count(tally.reordered as f64),
             count(tally.duplicated as f64)
         )?;
+    }
+    if tally.repeated > 0 {
+        let repeated = count(tally.repeated as f64);
+        writeln!(to, "repeated     {repeated} requests, which the server had left out when it closed")?;
     }
     if tally.reconnects > 0 {
         let reconnects = count(tally.reconnects as f64);
@@ -102,19 +115,6 @@ fn heading(outcome: &Outcome) -> String {
     text
 }
 
-fn errors(outcome: &Outcome) -> String {
-    let failures = &outcome.tally.failures;
-    let some = Kind::ALL.into_iter().filter(|&kind| failures.of(kind) > 0);
-    let said: Vec<String> = some
-        .map(|kind| match (kind, failures.words(kind)) {
-            (Kind::Other, Some(words)) => format!("{} other ({words})", failures.of(kind)),
-            (Kind::Status, _) => format!("{} replies with a status of 400 or above", failures.of(kind)),
-            _ => format!("{} {}", failures.of(kind), kind.name()),
-        })
-        .collect();
-    if said.is_empty() { "none".to_owned() } else { said.join(", ") }
-}
-
 fn server(outcome: &Outcome, cost: &ServerCost, to: &mut String) -> std::fmt::Result {
     let busy = outcome.server_busy().unwrap_or(0.0) * 100.0;
     let per_million = outcome.cpu_per_million().unwrap_or(0.0);
@@ -133,10 +133,37 @@ fn server(outcome: &Outcome, cost: &ServerCost, to: &mut String) -> std::fmt::Re
     )?;
     writeln!(
         to,
-        "             {resident:.1} MB resident ({peak:.1} at the most), {threads}, process {}",
-        cost.pid
+        "             {resident:.1} MB resident ({peak:.1} at the most), {threads}, {}",
+        processes(&cost.pids)
     )?;
-    writeln!(to, "             system calls: not countable without root (strace -c -f -p {} does)", cost.pid)
+    let pids: Vec<String> = cost.pids.iter().take(SHOWN).map(u32::to_string).collect();
+    match cost.who_counts_calls() {
+        Tracer::Tracepoint => {
+            writeln!(to, "             system calls: not counted here; perf stat -e raw_syscalls:sys_enter")?;
+            writeln!(to, "             -p {} does where it is installed, strace -c -f too", pids.join(","))
+        }
+        Tracer::Tracer => writeln!(
+            to,
+            "             system calls: not counted here; strace -c -f -p {} does and slows it down",
+            pids.join(" -p ")
+        ),
+        Tracer::OnlyRoot => writeln!(
+            to,
+            "             system calls: not counted here; only root can, as the server has another user"
+        ),
+    }
+}
+
+/// Which processes the figures are of, and how many if they are sums.
+fn processes(pids: &[u32]) -> String {
+    let shown: Vec<String> = pids.iter().take(SHOWN).map(u32::to_string).collect();
+    match pids {
+        [pid] => format!("process {pid}"),
+        _ => {
+            let more = if pids.len() > SHOWN { ", …" } else { "" };
+            format!("sums of {} processes ({}{more})", pids.len(), shown.join(", "))
+        }
+    }
 }
 
 /// A number with its thousands apart.

@@ -2,7 +2,6 @@
 
 use super::dialogue::{Dialogue, Fin, Progress};
 use super::payload::Payload;
-use super::tally::Bytes;
 use super::wrong::{Wrong, bytes};
 
 /// What all connections share.
@@ -31,8 +30,8 @@ impl Dialogue for Upper {
         Upper { start: shared.payload.start() as u64, asked: 0, sent: 0, received: 0 }
     }
 
-    fn bytes(shared: &Text) -> Bytes {
-        Bytes { sent: shared.size, received: shared.size }
+    fn reply_bytes(shared: &Text) -> u64 {
+        shared.size
     }
 
     fn ask(&mut self, shared: &Text) {
@@ -45,6 +44,10 @@ impl Dialogue for Upper {
 
     fn sent(&mut self, count: usize) {
         self.sent += count as u64;
+    }
+
+    fn unanswered(&self, shared: &Text) -> u64 {
+        self.sent - self.received / shared.size * shared.size
     }
 
     fn received(&mut self, bytes: &[u8], shared: &mut Text) -> Result<Progress, Wrong> {
@@ -68,10 +71,7 @@ impl Dialogue for Upper {
         let rest = self.received % shared.size;
         if rest != 0 {
             let number = self.received / shared.size + 1;
-            return Err(Wrong::ended(format!(
-                "it closed the connection after {rest} of {} of reply {number}",
-                bytes(shared.size)
-            )));
+            return Ok(Fin::Cut(format!("after {rest} of {} of reply {number}", bytes(shared.size))));
         }
         Ok(Fin::Unannounced)
     }
@@ -85,11 +85,17 @@ impl Upper {
     fn wrong(&self, expected: &[u8], got: &[u8], shared: &Text) -> Wrong {
         if expected.is_empty() {
             let count = bytes(got.len() as u64);
-            return Wrong::unasked(format!("it sent {count} more than it was asked for"), got);
+            let what = match self.sent {
+                0 => format!("it sent {count} before it was asked anything"),
+                _ => format!("it sent {count} more than it was asked for"),
+            };
+            return Wrong::unasked(what, got);
         }
         let at = self.received + Wrong::first_difference(expected, got) as u64;
         let (number, offset) = (at / shared.size + 1, at % shared.size);
-        Wrong::differs(format!("reply {number} on a connection differs at byte {offset}"), expected, got)
+        let wrong =
+            Wrong::differs(format!("reply {number} on a connection differs at byte {offset}"), expected, got);
+        if got.starts_with(b"HTTP/1.") { wrong.with("It speaks HTTP: shout bench http.") } else { wrong }
     }
 }
 
@@ -138,6 +144,7 @@ mod tests {
         assert!(upper.received(&reply, &mut text).unwrap_err().to_string().contains("1 byte more"));
         let (mut text, mut upper, reply) = talk();
         upper.received(&reply[..13], &mut text).unwrap();
-        assert!(upper.ended(&mut text).unwrap_err().to_string().contains("after 3 of 10 bytes of reply 2"));
+        assert_eq!(upper.unanswered(&text), 10);
+        assert_eq!(upper.ended(&mut text), Ok(Fin::Cut("after 3 of 10 bytes of reply 2".to_owned())));
     }
 }

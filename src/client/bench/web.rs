@@ -2,9 +2,8 @@
 //! status and its content; heads may differ, as dates do.
 
 use super::dialogue::{Dialogue, Fin, Progress};
-use super::page::{Page, Understood};
+use super::page::{Page, SAME, Understood};
 use super::plan::Plan;
-use super::tally::Bytes;
 use super::wrong::{self, Wrong};
 use super::wrong_reply;
 use crate::client::http::response::Framing;
@@ -19,6 +18,9 @@ const HEAD: usize = 64 * 1024;
 
 /// Time for the first response, however long it is.
 const LEARNING: Duration = Duration::from_secs(30);
+
+/// How often a server is asked whose first status doesn't count.
+const ATTEMPTS: usize = 5;
 
 /// One connection.
 #[derive(Debug)]
@@ -73,29 +75,51 @@ pub fn request(url: &Url, fields: &[(String, String)], close: bool) -> Vec<u8> {
 
 /// Asks once, on a connection of its own, for what every response will be compared with, and settles on
 /// the address that answered.
+///
+/// Where its status doesn't count, it is asked some times more, as the next one may. If none does, there is
+/// nothing to compare with.
 pub fn learn(plan: &mut Plan) -> Result<Page, Trouble> {
-    let mut page = Page::new(&plan.request);
+    let mut page = Page::new(&plan.request, plan.status);
+    let start = Instant::now();
+    let mut refusal = None;
+    for _ in 0..ATTEMPTS {
+        refusal = learn_once(plan, &mut page, start)?;
+        if refusal.is_none() {
+            break;
+        }
+    }
+    page.refused_with = refusal;
+    Ok(page)
+}
+
+/// Asks once. Returns the status of the response if that doesn't count.
+fn learn_once(plan: &mut Plan, page: &mut Page, start: Instant) -> Result<Option<u16>, Trouble> {
     let mut link = Link::to_any(&plan.target, &plan.addresses, plan.timeout)?;
     plan.addresses = vec![link.peer];
     link.send(&plan.request)?;
-    let mut web = Web::new(&mut page);
+    let mut web = Web::new(page);
     web.asked = page.request;
     web.sent = page.request;
     let mut room = vec![0; HEAD];
-    let start = Instant::now();
-    while page.status.is_none() {
+    loop {
         let count = link.receive(&mut room)?;
-        let heard = if count == 0 {
-            web.ended(&mut page).map(drop)
-        } else {
-            web.received(&room[..count], &mut page).map(drop)
+        let heard =
+            if count == 0 { web.ended(page) } else { web.received(&room[..count], page).map(Fin::Reply) };
+        let refusal = match heard.map_err(|wrong| wrong_reply(plan, &wrong))? {
+            Fin::Reply(progress) => progress.refusals.first().copied(),
+            Fin::Cut(what) => {
+                let what = format!("{}: it closed the connection {what}, the first one", plan.target);
+                return Err(Trouble::new(what, "The server may have died: look at its own messages."));
+            }
+            Fin::Announced | Fin::Unannounced => {
+                return Err(Trouble::new(
+                    format!("{} closed the connection without a response", link.peer),
+                    "Either it isn't an HTTP server, or it could not cope with the request.",
+                ));
+            }
         };
-        heard.map_err(|wrong| wrong_reply(plan, &wrong))?;
-        if count == 0 && page.status.is_none() {
-            return Err(Trouble::new(
-                format!("{} closed the connection without a response", link.peer),
-                "Either it isn't an HTTP server, or it could not cope with the request.",
-            ));
+        if refusal.is_some() || page.status.is_some() {
+            return Ok(refusal);
         }
         if start.elapsed() > LEARNING {
             return Err(Trouble::new(
@@ -104,7 +128,6 @@ pub fn learn(plan: &mut Plan) -> Result<Page, Trouble> {
             ));
         }
     }
-    Ok(page)
 }
 
 impl Dialogue for Web {
@@ -114,8 +137,8 @@ impl Dialogue for Web {
         Web { asked: 0, sent: 0, answered: 0, head: Vec::new(), body: None, is_over: false }
     }
 
-    fn bytes(page: &Page) -> Bytes {
-        Bytes { sent: page.request, received: page.body.len() as u64 }
+    fn reply_bytes(page: &Page) -> u64 {
+        page.body.len() as u64
     }
 
     fn ask(&mut self, page: &Page) {
@@ -130,6 +153,10 @@ impl Dialogue for Web {
 
     fn sent(&mut self, count: usize) {
         self.sent += count as u64;
+    }
+
+    fn unanswered(&self, page: &Page) -> u64 {
+        self.sent.saturating_sub(self.answered * page.request)
     }
 
     fn received(&mut self, bytes: &[u8], page: &mut Page) -> Result<Progress, Wrong> {
@@ -150,22 +177,24 @@ impl Dialogue for Web {
 
     fn ended(&mut self, page: &mut Page) -> Result<Fin, Wrong> {
         match &self.body {
+            // It has neither a length nor chunks, so that only the first one tells how long it is.
+            Some(Body { end: End::Fin, at, counts: true, .. })
+                if page.status.is_some() && *at < page.body.len() =>
+            {
+                Ok(Fin::Cut(format!("after {at} of the {} bytes that the first body had", page.body.len())))
+            }
             Some(Body { end: End::Fin, .. }) => {
                 let mut progress = Progress::default();
                 self.complete(page, &mut progress)?;
                 Ok(Fin::Reply(progress))
             }
-            Some(Body { end: End::Length(left), at, .. }) => Err(Wrong::ended(format!(
-                "it closed the connection after {at} of {} bytes of a body",
-                *at as u64 + left
-            ))),
-            Some(Body { at, .. }) => {
-                Err(Wrong::ended(format!("it closed the connection after {at} bytes of a chunked body")))
+            Some(Body { end: End::Length(left), at, .. }) => {
+                Ok(Fin::Cut(format!("after {at} of {} bytes of a body", *at as u64 + left)))
             }
-            None if !self.head.is_empty() => Err(Wrong::ended(format!(
-                "it closed the connection after {} bytes of a head",
-                self.head.len()
-            ))),
+            Some(Body { at, .. }) => Ok(Fin::Cut(format!("after {at} bytes of a chunked body"))),
+            None if !self.head.is_empty() => {
+                Ok(Fin::Cut(format!("after {} bytes of a head", self.head.len())))
+            }
             None if self.is_over => Ok(Fin::Announced),
             None => Ok(Fin::Unannounced),
         }
@@ -208,15 +237,14 @@ impl Web {
         if (100..200).contains(&head.status) {
             return Ok(()); // an interim one: the real one follows
         }
-        let counts = page.is_comparable(head.status)?;
+        let counts = page.counts(head.status)?;
         let end = match head.framing {
             Framing::Nothing => End::Length(0),
             Framing::Length(length) => {
                 let first = page.body.len() as u64;
                 if counts && page.status.is_some() && length != first {
-                    return Err(Wrong::ended(format!(
-                        "a body of {length} bytes, where the first had {first}"
-                    )));
+                    let what = format!("a body of {length} bytes, where the first had {first}");
+                    return Err(Wrong::ended(what).with(SAME));
                 }
                 End::Length(length)
             }
@@ -268,9 +296,8 @@ impl Web {
             page.complete(body.at, body.head.status)?;
             progress.replies += 1;
         } else {
-            progress.refusals += 1;
+            progress.refusals.push(body.head.status);
         }
-        progress.errors += usize::from(body.head.status >= 400);
         self.answered += 1;
         self.is_over |= !body.head.reuse;
         Ok(())

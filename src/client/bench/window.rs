@@ -44,6 +44,8 @@ pub enum State {
     Answered,
     /// Its reply is awaited no longer.
     Lost,
+    /// The same, as a refusal was taken for its own.
+    Refused,
 }
 
 impl Socket {
@@ -76,6 +78,16 @@ impl Socket {
     pub fn give_up(&mut self, place: usize) {
         self.sent[place].state = State::Lost;
         self.under_way -= 1;
+    }
+
+    /// The same for the oldest under way, as a datagram was refused. Returns whether there was one.
+    pub fn refuse_oldest(&mut self) -> bool {
+        let Some(place) = self.sent.iter().position(|sent| sent.state == State::UnderWay) else {
+            return false;
+        };
+        self.give_up(place);
+        self.sent[place].state = State::Refused;
+        true
     }
 
     /// Forgets the oldest, as long as nobody waits for them, down to so many.

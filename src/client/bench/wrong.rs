@@ -30,6 +30,12 @@ impl Wrong {
         Wrong { what, detail: String::new() }
     }
 
+    /// With a sentence of advice.
+    pub fn with(self, advice: &str) -> Wrong {
+        let detail = format!("{} {advice}", self.detail);
+        Wrong { detail: detail.trim_start().to_owned(), ..self }
+    }
+
     /// Where two byte strings differ first: at the end of the shorter one if nowhere before.
     pub fn first_difference(one: &[u8], other: &[u8]) -> usize {
         one.iter().zip(other).position(|(a, b)| a != b).unwrap_or(one.len().min(other.len()))

@@ -2,8 +2,9 @@
 
 use super::facts::Facts;
 use super::prediction::Expect;
-use super::stage::Stage;
+use super::stage::{Change, Stage};
 use crate::client::trouble::Trouble;
+use std::time::Duration;
 
 /// One experiment of the catalogue.
 #[derive(Clone, Copy)]
@@ -90,14 +91,21 @@ pub enum Serves {
 }
 
 impl Serves {
-    /// How one would start it by hand.
-    pub fn command(self) -> Option<String> {
+    /// How one would start it by hand, with other options where they were asked for.
+    fn command(self, change: &Change) -> Option<String> {
         match self {
-            Serves::Tcp("") => Some("--tcp 12000".to_owned()),
-            Serves::Tcp(options) => Some(format!("--tcp 12000,{options}")),
+            Serves::Tcp(options) => {
+                let options = if change.tcp.is_some() { change.tcp_words() } else { options.to_owned() };
+                let comma = if options.is_empty() { "" } else { "," };
+                Some(format!("--tcp 12000{comma}{options}"))
+            }
             Serves::Udp => Some("--udp 12000".to_owned()),
-            Serves::Web { close_on_error: false } => Some("--http 8080".to_owned()),
-            Serves::Web { close_on_error: true } => Some("--http 8080 --close-on-error".to_owned()),
+            Serves::Web { close_on_error } => {
+                let keep_alive = change.keep_alive_words().map(|words| format!(" --keep-alive {words}"));
+                let closes = change.close_on_error.unwrap_or(close_on_error);
+                let close = if closes { " --close-on-error" } else { "" };
+                Some(format!("--http 8080{}{close}", keep_alive.unwrap_or_default()))
+            }
             Serves::Files => Some("--http 8080 --root DIR".to_owned()),
             Serves::Mute | Serves::Backlog(_) | Serves::Nothing => None,
         }
@@ -106,8 +114,8 @@ impl Serves {
 
 impl Experiment {
     /// The server, as one would start it by hand; or what stands in for it.
-    pub fn server(&self) -> String {
-        let options: Vec<String> = self.serves.iter().filter_map(|serves| serves.command()).collect();
+    pub fn server(&self, change: &Change) -> String {
+        let options: Vec<String> = self.serves.iter().filter_map(|serves| serves.command(change)).collect();
         if !options.is_empty() {
             return format!("shoutd {}", options.join(" "));
         }
@@ -117,5 +125,19 @@ impl Experiment {
             _ => "none: nothing listens on that port",
         }
         .to_owned()
+    }
+
+    /// The command that runs it so again.
+    pub fn command(&self, change: &Change) -> String {
+        let server =
+            if change.words.is_empty() { String::new() } else { format!(" --server {}", change.words) };
+        format!("shout lab {}{server}", self.name)
+    }
+
+    /// How long it waits where it goes as predicted, one connection after the other: what it is to show takes
+    /// its time.
+    pub fn waits(&self) -> Duration {
+        let waits = self.expected.iter().filter_map(|expect| expect.wait);
+        Duration::from_millis(waits.map(|wait| u64::from(wait.about)).sum())
     }
 }

@@ -19,6 +19,7 @@ pub mod stage;
 pub mod story;
 pub mod transfer;
 pub mod verdict;
+mod waiting;
 
 use super::trouble::{Trouble, plain, say};
 use super::wire::capture::{Capture, Ports};
@@ -34,6 +35,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 use verdict::Mark;
+use waiting::Waiting;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +61,10 @@ pub fn run(options: &Lab) -> Result<End, Trouble> {
             Some(experiment) => vec![experiment],
             None => {
                 let short: String = name.chars().take(60).collect();
+                let nearest = catalogue::nearest(name).map(|name| format!("; the nearest is {name}"));
                 say(format_args!(
-                    "shout: there is no experiment {short:?}; the nearest is {}\n  `shout lab` lists them all.",
-                    catalogue::nearest(name)
+                    "shout: there is no experiment {short:?}{}\n  `shout lab` lists them all.",
+                    nearest.unwrap_or_default()
                 ));
                 return Ok(End::Usage);
             }
@@ -71,7 +74,10 @@ pub fn run(options: &Lab) -> Result<End, Trouble> {
     if let [experiment] = experiments[..]
         && !change.applies_to(experiment.serves)
     {
-        say(format_args!("shout: the server of {name} has no such option\n  It is: {}", experiment.server()));
+        say(format_args!(
+            "shout: the server of {name} has no such option\n  It is: {}",
+            experiment.server(&Change::default())
+        ));
         return Ok(End::Usage);
     }
     let sight = look();
@@ -107,7 +113,13 @@ fn run_all(
     let many = experiments.len() > 1;
     let mut outcomes = Vec::new();
     for experiment in experiments {
-        let outcome = match Outcome::of(experiment, sight, change) {
+        if !many && !options.json && !options.markdown {
+            print(&report::terminal::prediction(experiment, change, &style))?;
+        }
+        let waiting = Waiting::begin(experiment);
+        let result = Outcome::of(experiment, sight, change);
+        waiting.end();
+        let outcome = match result {
             Ok(outcome) => outcome,
             Err(trouble) if many => {
                 say(format_args!("shout: {}: {trouble}", experiment.name));

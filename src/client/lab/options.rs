@@ -22,10 +22,10 @@ pub struct Lab {
     /// Print a report in Markdown
     #[arg(long)]
     pub markdown: bool,
-    /// Write a small site: an index, and a page for each experiment
+    /// Write a small site: an index, and a page for each experiment. In one that is there other pages stay
     #[arg(long, value_name = "DIR")]
     pub html: Option<PathBuf>,
-    /// In the pictures of the site, let the distance between packets be the time between them
+    /// In the pictures of the site, let the room between packets be the time between them
     #[arg(long, requires = "html")]
     pub to_scale: bool,
     /// Tell what the server did between the packets, on the same time line

@@ -23,6 +23,8 @@ const OTHERWISE: &str = "Something went another way than predicted (✗ above), 
 pub struct Outcome {
     /// What was run.
     pub experiment: &'static Experiment,
+    /// The options that replaced those of its server.
+    pub change: Change,
     /// Predicted against measured.
     pub rows: Vec<Row>,
     /// The packets, unless capturing isn't possible.
@@ -75,7 +77,7 @@ impl Outcome {
         let story = story::take();
         stage.tear_down();
         result?;
-        Ok(Outcome::judged(experiment, stage, captured, story, took))
+        Ok(Outcome { change: change.clone(), ..Outcome::judged(experiment, stage, captured, story, took) })
     }
 
     fn judged(
@@ -120,6 +122,7 @@ impl Outcome {
         let places = stage.places().to_vec();
         Outcome {
             experiment,
+            change: Change::default(),
             rows,
             captured,
             conversations,
@@ -131,6 +134,11 @@ impl Outcome {
             took,
             places,
         }
+    }
+
+    /// Its server, as one would start it by hand.
+    pub fn server(&self) -> String {
+        self.experiment.server(&self.change)
     }
 
     /// Whether nothing contradicts the prediction.

@@ -622,7 +622,7 @@ struct BreaksOff {
 }
 
 impl crate::http::content::Pieces for BreaksOff {
-    fn next(&mut self, _most: usize, piece: &mut Vec<u8>) -> std::io::Result<bool> {
+    fn next(&mut self, _most: usize, _now: &Now, piece: &mut Vec<u8>) -> std::io::Result<bool> {
         self.pieces += 1;
         if self.pieces > 1 {
             return Err(std::io::ErrorKind::Other.into());

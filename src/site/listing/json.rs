@@ -15,10 +15,14 @@ pub fn row(piece: &mut Vec<u8>, row: &Row, is_first: bool) {
         };
     }
     let kind = if row.is_directory { "directory" } else { "file" };
-    let _ = write!(piece, "\", \"type\":\"{kind}\", \"mtime\":\"");
-    piece.extend_from_slice(row.modified.as_bytes());
-    let _ = match row.is_directory {
-        true => write!(piece, "\" }}"),
-        false => write!(piece, "\", \"size\":{} }}", row.size),
-    };
+    let _ = write!(piece, "\", \"type\":\"{kind}\"");
+    if let Some(modified) = &row.modified {
+        piece.extend_from_slice(b", \"mtime\":\"");
+        piece.extend_from_slice(modified.as_bytes());
+        piece.push(b'"');
+    }
+    if let Some(size) = row.size.filter(|_| !row.is_directory) {
+        let _ = write!(piece, ", \"size\":{size}");
+    }
+    piece.extend_from_slice(b" }");
 }

@@ -11,14 +11,28 @@ use std::cmp::Ordering;
 pub struct Kind {
     /// A directory, or a link to one.
     pub is_directory: bool,
-    /// A symbolic link.
-    pub is_link: bool,
+    /// What a symbolic link leads to, as it was when the directory was read. To follow it again for its row
+    /// would cost as much as all the rest.
+    pub target: Option<Target>,
 }
+
+/// The file or directory behind a symbolic link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Bytes.
+    pub size: u64,
+    /// Seconds since 1970.
+    pub modified: i64,
+}
+
+/// The bits of the first byte of a name.
+const IS_FILE: u8 = 2;
+const IS_LINK: u8 = 1;
 
 /// Names in the order of a listing: directories first, then by their bytes.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// For each name its kind, its length, and its bytes.
+    /// For each name its kind, its length, its bytes, and of a link two numbers more.
     bytes: Vec<u8>,
     /// Where each begins.
     order: Vec<u32>,
@@ -43,8 +57,14 @@ impl Names {
     pub fn push(&mut self, kind: Kind, name: &[u8]) {
         let Ok(length) = u8::try_from(name.len()) else { return };
         let Ok(start) = u32::try_from(self.bytes.len()) else { return };
-        self.bytes.extend_from_slice(&[u8::from(!kind.is_directory) << 1 | u8::from(kind.is_link), length]);
+        let bits = if kind.is_directory { 0 } else { IS_FILE };
+        let bits = bits | if kind.target.is_some() { IS_LINK } else { 0 };
+        self.bytes.extend_from_slice(&[bits, length]);
         self.bytes.extend_from_slice(name);
+        if let Some(Target { size, modified }) = kind.target {
+            self.bytes.extend_from_slice(&size.to_ne_bytes());
+            self.bytes.extend_from_slice(&modified.to_ne_bytes());
+        }
         // A name that comes in order makes the last run longer.
         let in_order = self.order.last().is_some_and(|&last| compare(&self.bytes, last, start).is_le());
         self.order.push(start);
@@ -108,16 +128,27 @@ impl Names {
         self.order.len()
     }
 
-    /// The bytes that they take.
+    /// The bytes that they take, sorting included.
     pub fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.order.len() * 2 * size_of::<u32>()
     }
 
     /// The name at a place in the order.
     pub fn get(&self, place: usize) -> Option<(Kind, &[u8])> {
         let start = *self.order.get(place)?;
-        let kind = self.bytes[start as usize];
-        Some((Kind { is_directory: kind & 2 == 0, is_link: kind & 1 == 1 }, name(&self.bytes, start)))
+        let (bits, name) = (self.bytes[start as usize], name(&self.bytes, start));
+        let behind = &self.bytes[start as usize + 2 + name.len()..];
+        let target = match behind.first_chunk::<16>() {
+            Some(numbers) if bits & IS_LINK != 0 => {
+                let (size, modified) = numbers.split_at(8);
+                Some(Target {
+                    size: u64::from_ne_bytes(size.try_into().ok()?),
+                    modified: i64::from_ne_bytes(modified.try_into().ok()?),
+                })
+            }
+            _ => None,
+        };
+        Some((Kind { is_directory: bits & IS_FILE == 0, target }, name))
     }
 }
 
@@ -127,7 +158,7 @@ fn name(bytes: &[u8], start: u32) -> &[u8] {
 }
 
 fn compare(bytes: &[u8], a: u32, b: u32) -> Ordering {
-    let is_file = |start: u32| bytes[start as usize] >> 1;
+    let is_file = |start: u32| bytes[start as usize] & IS_FILE;
     is_file(a).cmp(&is_file(b)).then_with(|| name(bytes, a).cmp(name(bytes, b)))
 }
 
@@ -140,7 +171,9 @@ mod tests {
         let mut seed = 7_u32;
         for _ in 0..count {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let kind = Kind { is_directory: seed & 256 == 0, is_link: seed & 512 == 0 };
+            let target =
+                (seed & 512 == 0).then(|| Target { size: seed.into(), modified: -i64::from(seed >> 12) });
+            let kind = Kind { is_directory: seed & 256 == 0, target };
             names.push(kind, format!("{}", seed >> 12).as_bytes());
         }
         let mut steps = 1;
@@ -148,7 +181,11 @@ mod tests {
             steps += 1;
         }
         let all = (0..names.len()).filter_map(|place| names.get(place));
-        let all = all.map(|(kind, name)| (!kind.is_directory, String::from_utf8(name.to_vec()).unwrap()));
+        let all = all.map(|(kind, name)| {
+            let name = String::from_utf8(name.to_vec()).unwrap();
+            assert!(kind.target.is_none_or(|target| name == (-target.modified).to_string()), "{name}");
+            (!kind.is_directory, name)
+        });
         (all.collect(), steps)
     }
 

@@ -48,22 +48,28 @@ pub fn row(piece: &mut Vec<u8>, row: &Row) {
     let _ = write!(piece, "{slash}\">");
     escape(piece, row.name);
     let _ = write!(piece, "{slash}</a><td>");
-    if !row.is_directory {
-        size(piece, row.size);
+    if let Some(bytes) = row.size.filter(|_| !row.is_directory) {
+        size(piece, bytes);
     }
     piece.extend_from_slice(b"<td>");
-    date(piece, &row.modified);
+    if let Some(modified) = &row.modified {
+        date(piece, modified);
+    }
     piece.push(b'\n');
 }
 
 /// Appends everything behind the last row.
-pub fn close(piece: &mut Vec<u8>, count: usize, truncated: bool) {
+pub fn close(piece: &mut Vec<u8>, count: usize, truncated: bool, unseen: usize) {
     piece.extend_from_slice(b"</tbody>\n</table>\n<footer>");
     let _ = match (count, truncated) {
         (0, _) => write!(piece, "Nothing is here."),
         (1, _) => write!(piece, "1 name"),
         (_, false) => write!(piece, "{count} names"),
         (_, true) => write!(piece, "The first {count} names that were read; the directory has more."),
+    };
+    let _ = match unseen {
+        0 => Ok(()),
+        _ => write!(piece, " {unseen} more can't be read now."),
     };
     piece.extend_from_slice(b"</footer>\n</body>\n</html>\n");
 }
@@ -143,10 +149,10 @@ mod tests {
 
     #[test]
     fn names_are_text_and_never_tags() {
-        let modified = Date::new(UNIX_EPOCH);
+        let modified = Some(Date::new(UNIX_EPOCH));
         let evil = b"<b>\"a'&:\xff";
         let text = written(|piece| {
-            row(piece, &Row { name: evil, is_directory: false, size: 1, modified });
+            row(piece, &Row { name: evil, is_directory: false, size: Some(1), modified });
             open(piece, b"/<i>/\"x\"/");
         });
         assert!(

@@ -2,8 +2,8 @@
 
 use super::Streams;
 use crate::client::bench::dialogue::{Dialogue, Fin};
-use crate::client::bench::engine::Run;
 use crate::client::bench::failure::Kind;
+use crate::client::bench::run::Run;
 use crate::client::bench::seat::State;
 use crate::client::bench::sockets;
 use crate::client::bench::wrong::Wrong;
@@ -18,6 +18,8 @@ impl<D: Dialogue> Streams<D> {
     pub(super) fn connect(&mut self, place: usize, run: &mut Run) {
         let source =
             if self.reconnect { sockets::another_source(self.address, run.tally.ever) } else { None };
+        // Also of one that fails at once, which is not tried again at once.
+        self.seats[place].worked = false;
         let stream = match sockets::connect(self.address, source) {
             Ok(stream) => stream,
             Err(error) => return self.fail(place, Kind::of(&error), &error, run),
@@ -27,13 +29,12 @@ impl<D: Dialogue> Streams<D> {
         seat.stream = Some(stream);
         seat.dialogue = D::new(&mut self.shared);
         seat.send_error = None;
-        seat.worked = false;
         seat.since = run.clock.now();
         for _ in 0..seat.begun.len() {
             seat.dialogue.ask(&self.shared);
         }
         self.refill(place, run);
-        self.flush(place);
+        self.flush(place, run);
         let seat = &mut self.seats[place];
         if let Some(stream) = &mut seat.stream {
             let both = Interest::READABLE | Interest::WRITABLE;
@@ -47,6 +48,7 @@ impl<D: Dialogue> Streams<D> {
     pub(super) fn leave(&mut self, place: usize, run: &mut Run) {
         self.seats[place].stream = None;
         self.set_state(place, State::Idle);
+        run.tally.repeated += self.seats[place].begun.len() as u64;
         if self.reconnect {
             self.refill(place, run);
         }
@@ -75,6 +77,10 @@ impl<D: Dialogue> Streams<D> {
                 run.tally.reconnects += 1;
                 self.leave(place, run);
             }
+            Fin::Cut(what) => {
+                run.tally.failures.note_cut(what);
+                self.fail(place, Kind::Closed, &ErrorKind::UnexpectedEof.into(), run);
+            }
             Fin::Unannounced => self.fail(place, Kind::Closed, &ErrorKind::UnexpectedEof.into(), run),
         }
         Ok(())
@@ -83,8 +89,8 @@ impl<D: Dialogue> Streams<D> {
     /// A connection has failed. Where it had worked before, what was under way is sent again at once on
     /// another; otherwise the seat rests.
     pub(super) fn fail(&mut self, place: usize, kind: Kind, error: &io::Error, run: &mut Run) {
-        run.tally.failures.note(kind, error);
         let seat = &mut self.seats[place];
+        run.tally.fail(kind, error, seat.begun.len(), run.clock.now());
         seat.stream = None;
         if seat.worked && kind != Kind::Timeout {
             self.set_state(place, State::Idle);

@@ -8,10 +8,10 @@ mod life;
 
 use super::crowd::Crowd;
 use super::dialogue::{Dialogue, Progress};
-use super::engine::Run;
 use super::failure::Kind;
 use super::payload::CONTIGUOUS;
 use super::plan::Plan;
+use super::run::Run;
 use super::seat::{Seat, State};
 use super::wrong::Wrong;
 use mio::event::Event;
@@ -93,7 +93,7 @@ impl<D: Dialogue> Streams<D> {
 
     /// Sends what the kernel takes. An error is left to the next read, which comes at once because it wakes
     /// the poller too: what the server has said before it is to be heard.
-    fn flush(&mut self, place: usize) {
+    fn flush(&mut self, place: usize, run: &mut Run) {
         let seat = &mut self.seats[place];
         let Some(stream) = &mut seat.stream else { return };
         loop {
@@ -102,7 +102,10 @@ impl<D: Dialogue> Streams<D> {
                 return;
             }
             match stream.write(bytes) {
-                Ok(count) => seat.dialogue.sent(count),
+                Ok(count) => {
+                    seat.dialogue.sent(count);
+                    run.tally.bytes_sent += count as u64;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if [ErrorKind::WouldBlock, ErrorKind::NotConnected].contains(&error.kind()) => {
                     return;
@@ -151,18 +154,17 @@ impl<D: Dialogue> Streams<D> {
         let seat = &mut self.seats[place];
         let now = run.clock.now();
         seat.since = now;
-        run.tally.failures.add(Kind::Status, heard.errors as u64);
-        if heard.replies + heard.refusals == 0 {
+        if heard.replies == 0 && heard.refusals.is_empty() {
             return;
         }
         seat.worked = true;
-        let bytes = D::bytes(&self.shared);
+        let bytes = D::reply_bytes(&self.shared);
         for due in seat.begun.drain(..heard.replies.min(seat.begun.len())) {
             run.reply(due, now, bytes);
         }
-        let refused = heard.refusals.min(seat.begun.len());
+        let refused = heard.refusals.len().min(seat.begun.len());
         seat.begun.drain(..refused);
-        run.pace.give_back(refused as u64);
+        heard.refusals.iter().for_each(|&status| run.refusal(status, now));
         let is_over = seat.dialogue.is_over();
         if self.reconnect || is_over {
             if is_over && !self.reconnect {
@@ -171,7 +173,7 @@ impl<D: Dialogue> Streams<D> {
             self.leave(place, run);
         } else {
             self.refill(place, run);
-            self.flush(place);
+            self.flush(place, run);
         }
     }
 }
@@ -207,9 +209,10 @@ impl<D: Dialogue> Crowd for Streams<D> {
         if event.is_writable() {
             if self.seats[place].state == State::Connecting && !event.is_error() {
                 self.set_state(place, State::Open);
+                run.tally.established += 1;
                 self.settle(place, run);
             }
-            self.flush(place);
+            self.flush(place, run);
         }
         if event.is_readable() || hung_up { self.receive(place, hung_up, run) } else { Ok(()) }
     }
@@ -233,7 +236,7 @@ impl<D: Dialogue> Crowd for Streams<D> {
             State::Open | State::Connecting => {
                 seat.begun.push_back(due);
                 seat.dialogue.ask(&self.shared);
-                self.flush(place);
+                self.flush(place, run);
             }
             State::Idle => {
                 seat.begun.push_back(due);
@@ -267,6 +270,11 @@ impl<D: Dialogue> Crowd for Streams<D> {
 
     fn under_way(&self) -> Box<dyn Iterator<Item = u64> + '_> {
         Box::new(self.seats.iter().flat_map(|seat| seat.begun.iter().copied()))
+    }
+
+    fn bytes_under_way(&self) -> u64 {
+        let open = self.seats.iter().filter(|seat| seat.stream.is_some());
+        open.map(|seat| seat.dialogue.unanswered(&self.shared)).sum()
     }
 
     fn is_hopeless(&self) -> bool {

@@ -13,6 +13,7 @@ mod udp;
 mod web;
 
 use super::experiment::{Experiment, Group};
+use crate::slips;
 
 /// All experiments, in the order of their groups.
 pub fn all() -> Vec<&'static Experiment> {
@@ -41,25 +42,9 @@ pub fn named(name: &str) -> Option<&'static Experiment> {
     all().into_iter().find(|experiment| experiment.name == name)
 }
 
-/// The name that is most like this one.
-pub fn nearest(name: &str) -> &'static str {
-    let distance = |other: &&'static Experiment| edits(name, other.name);
-    all().into_iter().min_by_key(distance).map_or("all", |experiment| experiment.name)
-}
-
-/// How many letters must be added, removed or replaced to make one word of another (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for (row, from) in from.chars().take(100).enumerate() {
-        let mut line = vec![row + 1];
-        for (column, to) in to.iter().enumerate() {
-            let replaced = above[column] + usize::from(from != *to);
-            line.push(replaced.min(above[column + 1] + 1).min(line[column] + 1));
-        }
-        above = line;
-    }
-    above[to.len()]
+/// The name that was probably meant, `all` included.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    slips::nearest(name, all().into_iter().map(|experiment| experiment.name).chain(["all"]))
 }
 
 #[cfg(test)]
@@ -83,8 +68,11 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_finds_its_experiment() {
-        for (slip, meant) in [("onshot", "oneshot"), ("nagel", "nagle"), ("two-message", "two-messages")] {
-            assert_eq!(nearest(slip), meant);
+        for (slip, meant) in
+            [("onshot", "oneshot"), ("nagel", "nagle"), ("two-message", "two-messages"), ("al", "all")]
+        {
+            assert_eq!(nearest(slip), Some(meant));
         }
+        assert_eq!(nearest("photosynthesis"), None);
     }
 }

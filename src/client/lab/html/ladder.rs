@@ -6,19 +6,26 @@ use crate::client::report::seconds;
 use crate::client::wire::conversation::Conversation;
 use crate::client::wire::packet::Kind;
 use crate::client::wire::row::Row;
+use crate::client::wire::style::wrap;
 use std::time::Duration;
 
 /// Packets that are drawn at most; of more, the first and last half.
 const MOST: usize = 48;
 
-/// Units between two packets, where time is not to scale.
+/// Units between two packets at least: each has a row of its own.
 const STEP: f64 = 30.0;
+
+/// Units between two lines of words.
+const LINE: f64 = 15.0;
+
+/// Units by which an arrow falls on its way.
+const SLOPE: f64 = 7.0;
 
 /// A silence of this length is worth a line.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// Units from top to bottom, where time is to scale: enough for the labels.
-const LEAST_HEIGHT: f64 = 420.0;
+/// Units that all the time together takes, where it is to scale. The rows come on top of that.
+const TIME: f64 = 420.0;
 
 /// Where things are, from left to right.
 const CLIENT: f64 = 92.0;
@@ -26,8 +33,8 @@ const SERVER: f64 = 392.0;
 const WORDS: f64 = 424.0;
 const WIDTH: f64 = 920.0;
 
-/// Characters of the words that fit beside an arrow. All of them are in the table.
-const COLUMNS: usize = 74;
+/// Characters of a line of words that fit beside an arrow, in a wide serif too.
+const COLUMNS: usize = 62;
 
 /// An arrow, before it has its place.
 struct Arrow<'a> {
@@ -62,151 +69,76 @@ pub fn of(outcome: &Outcome, conversation: &Conversation, to_scale: bool) -> Str
             Arrow { row, time: latest, class, bare }
         })
         .collect();
-    if to_scale { scaled(&arrows) } else { stepped(&arrows) }
+    drawn(&arrows, to_scale)
 }
 
-/// Every packet as far from the next one; long silences are marked.
-fn stepped(arrows: &[Arrow]) -> String {
+/// All arrows, each on a row of its own. What is between two rows is the time, where that is to scale, and
+/// otherwise nothing: then long silences are marked.
+fn drawn(arrows: &[Arrow], to_scale: bool) -> String {
+    let (from, to) = left_out(arrows.len());
+    let since = |index: usize| match index.checked_sub(1) {
+        Some(before) if index != to => arrows[index].time.saturating_sub(arrows[before].time),
+        _ => Duration::ZERO,
+    };
+    let shown = || (0..arrows.len()).filter(|index| *index < from || *index >= to);
+    let total = shown().map(since).sum::<Duration>().max(Duration::from_micros(1));
     let mut body = String::new();
     let mut y = 46.0;
     let mut solid = 26.0;
-    let (from, to) = left_out(arrows.len());
-    let mut before: Option<Duration> = None;
-    for (index, arrow) in arrows.iter().enumerate() {
-        if index >= from && index < to {
-            if index == from {
-                body += &lives(solid, y - 12.0, "life");
-                body += &pause(y, &format!("{} packets more", to - from));
-                y += 40.0;
-                solid = y - 16.0;
-                before = None;
-            }
-            continue;
-        }
-        if let Some(silence) =
-            before.map(|before| arrow.time.saturating_sub(before)).filter(|time| *time >= SILENCE)
-        {
+    for index in shown() {
+        let silence = Some(since(index)).filter(|time| !to_scale && *time >= SILENCE).map(seconds);
+        let skipped = (index == to && from < to).then(|| format!("{} packets more", to - from));
+        if let Some(text) = skipped.or(silence) {
             body += &lives(solid, y - 12.0, "life");
-            body += &pause(y, &seconds(silence));
+            body += &pause(y, &text);
             y += 40.0;
             solid = y - 16.0;
         }
-        before = Some(arrow.time);
-        body += &one(arrow, y, 7.0, true);
-        y += STEP;
+        if to_scale {
+            y += since(index).as_secs_f64() / total.as_secs_f64() * TIME;
+        }
+        let lines = wrap(arrows[index].row.words, COLUMNS);
+        body += &one(&arrows[index], y, &lines);
+        y += STEP.max(LINE * (lines.len() as f64 + 1.0));
     }
     body += &lives(solid, y, "life");
     svg(&body, y + 8.0)
 }
 
-/// The distance between packets is the time between them; labels move aside where that is too little.
-fn scaled(arrows: &[Arrow]) -> String {
-    let (from, to) = left_out(arrows.len());
-    let shown: Vec<&Arrow> = arrows
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| *index < from || *index >= to)
-        .map(|(_, arrow)| arrow)
-        .collect();
-    let Some((first, last)) = shown.first().zip(shown.last()) else { return String::new() };
-    let total = last.time.saturating_sub(first.time).as_secs_f64().max(1e-6);
-    let labels = 15.0 * shown.len() as f64;
-    let height = labels.max(LEAST_HEIGHT);
-    let top = 46.0;
-    let mut body = lives(26.0, top + height + 14.0, "life");
-    let places: Vec<f64> = shown
-        .iter()
-        .map(|arrow| top + arrow.time.saturating_sub(first.time).as_secs_f64() / total * height)
-        .collect();
-    let spread = spread(&places, 15.0, top + height);
-    for ((arrow, y), label) in shown.iter().zip(&places).zip(&spread) {
-        body += &one(arrow, *y, 0.0, false);
-        let (left, right) = (SERVER + 6.0, SERVER + 34.0);
-        body += &format!("<path class=\"leader\" d=\"M{left} {y:.1}L{right} {label:.1}\"/>\n");
-        body += &format!(
-            "<text class=\"{}\" x=\"{}\" y=\"{:.1}\">{}</text>\n",
-            arrow.class,
-            right + 4.0,
-            label + 4.0,
-            escape(&label_of(arrow))
-        );
-        body += &words(arrow.row.words, right + 96.0, label + 4.0, COLUMNS - 12);
-        body += &format!(
-            "<path class=\"leader\" d=\"M{} {y:.1}L{} {label:.1}\"/>\n<text class=\"soft\" x=\"{}\" y=\"{:.1}\" \
-             text-anchor=\"end\">{}</text>\n",
-            CLIENT - 6.0,
-            CLIENT - 26.0,
-            CLIENT - 29.0,
-            label + 4.0,
-            clock(arrow.time)
-        );
-    }
-    svg(&body, top + height + 24.0)
-}
-
-/// Moves places apart that are too near to one another, keeping their order, and none beyond the bottom.
-fn spread(places: &[f64], least: f64, bottom: f64) -> Vec<f64> {
-    let mut spread: Vec<f64> = places.to_vec();
-    for index in 1..spread.len() {
-        spread[index] = spread[index].max(spread[index - 1] + least);
-    }
-    let mut limit = bottom;
-    for place in spread.iter_mut().rev() {
-        *place = place.min(limit);
-        limit = *place - least;
-    }
-    spread
-}
-
-/// One arrow at its height, falling by `slope` on its way.
-fn one(arrow: &Arrow, y: f64, slope: f64, labelled: bool) -> String {
+/// One arrow at its height, with its time, its place and its words.
+fn one(arrow: &Arrow, y: f64, lines: &[String]) -> String {
     let class = arrow.class;
     let (start, end) = if arrow.row.from_client { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
     let direction = if arrow.row.from_client { 1.0 } else { -1.0 };
     let tip = end - direction * 2.0;
-    let bottom = y + slope;
+    let bottom = y + SLOPE;
     let bare = if arrow.bare { " bare" } else { "" };
+    let (at_client, at_server) = if arrow.row.from_client { (y, bottom) } else { (bottom, y) };
     let mut text = format!(
-        "<g><title>{}: {}</title>\n<path class=\"arrow {class}{bare}\" d=\"M{start} {y:.1}L{tip} {bottom:.1}\"/>\n\
-         <path class=\"head {class}\" d=\"M{tip} {bottom:.1}l{} -3.5v7z\"/>\n",
-        arrow.row.number,
+        "<g><title>{number}: {}</title>\n<path class=\"arrow {class}{bare}\" d=\"M{start} {y:.1}L{tip} {bottom:.1}\"/>\n\
+         <path class=\"head {class}\" d=\"M{tip} {bottom:.1}l{} -3.5v7z\"/>\n\
+         <text class=\"{class}\" x=\"{}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n\
+         <text class=\"soft\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n\
+         <text class=\"soft\" x=\"{}\" y=\"{:.1}\">{number}</text>\n",
         escape(arrow.row.words),
-        -direction * 8.0
+        -direction * 8.0,
+        f64::midpoint(CLIENT, SERVER),
+        y - 1.0,
+        escape(&label_of(arrow)),
+        CLIENT - 10.0,
+        at_client + 4.0,
+        clock(arrow.time),
+        SERVER + 10.0,
+        at_server + 4.0,
+        number = arrow.row.number
     );
-    if labelled {
-        text += &format!(
-            "<text class=\"{class}\" x=\"{}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n\
-             <text class=\"soft\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n\
-             <text class=\"soft\" x=\"{}\" y=\"{:.1}\">{}</text>\n",
-            f64::midpoint(CLIENT, SERVER),
-            y - 1.0,
-            escape(&label_of(arrow)),
-            CLIENT - 10.0,
-            y + 4.0 + if arrow.row.from_client { 0.0 } else { slope },
-            clock(arrow.time),
-            SERVER + 10.0,
-            y + 4.0 + if arrow.row.from_client { slope } else { 0.0 },
-            arrow.row.number
-        );
-        let beside = y + 4.0 + if arrow.row.from_client { slope } else { 0.0 };
-        text += &words(arrow.row.words, WORDS, beside, COLUMNS);
+    // On a narrow screen the picture ends before them; they are in the table too.
+    for (line, y) in
+        lines.iter().zip(0..).map(|(line, place)| (line, at_server + 4.0 + LINE * f64::from(place)))
+    {
+        text += &format!("<text class=\"words\" x=\"{WORDS}\" y=\"{y:.1}\">{}</text>\n", escape(line));
     }
     text + "</g>\n"
-}
-
-/// What a packet is, as far as there is room. On a narrow screen the picture ends before them.
-fn words(text: &str, x: f64, y: f64, columns: usize) -> String {
-    // Capitals are wider than the rest.
-    let mut used = 0.0;
-    let fits = |char: &char| {
-        used += if char.is_uppercase() { 1.6 } else { 1.0 };
-        used < columns as f64
-    };
-    let mut short: String = text.chars().take_while(fits).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    format!("<text class=\"words\" x=\"{x}\" y=\"{y:.1}\">{}</text>\n", escape(&short))
 }
 
 fn label_of(arrow: &Arrow) -> String {
@@ -248,15 +180,4 @@ fn clock(time: Duration) -> String {
 /// Which of so many arrows are left out: from one to before another.
 fn left_out(count: usize) -> (usize, usize) {
     if count <= MOST { (count, count) } else { (MOST / 2, count - MOST / 2) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_keep_their_order_and_their_distance() {
-        let spread = spread(&[0.0, 1.0, 2.0, 90.0, 100.0], 15.0, 100.0);
-        assert_eq!(spread, [0.0, 15.0, 30.0, 85.0, 100.0]);
-    }
 }

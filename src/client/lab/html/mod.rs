@@ -1,20 +1,22 @@
 //! The lab as a small site: an index, and a page for each experiment. Pages stand by themselves: no scripts,
 //! nothing from elsewhere.
 
+mod entry;
 mod ladder;
 mod page;
 mod plot;
 mod style;
 
-use super::catalogue;
 use super::experiment::Group;
 use super::outcome::Outcome;
 use super::verdict::Mark;
 use crate::client::report::seconds;
 use crate::client::trouble::{Trouble, plain};
+use entry::Entry;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 /// Makes the directory of the pages, unless it is there.
 pub fn make(directory: &Path) -> Result<(), Trouble> {
@@ -25,15 +27,18 @@ fn unwritten(path: &Path, error: &io::Error) -> Trouble {
     Trouble::new(format!("can't write {}: {}", path.display(), plain(error)), "")
 }
 
-/// Writes the pages into a directory that is there. Pages of the same name are replaced.
+/// Writes the pages into a directory that is there. Pages of the same name are replaced, others stay, and the
+/// index lists all of them.
 pub fn write(directory: &Path, outcomes: &[Outcome], to_scale: bool) -> Result<(), Trouble> {
-    let mut pages = vec![("index.html".to_owned(), index(outcomes))];
-    for (place, outcome) in outcomes.iter().enumerate() {
-        let name = |outcome: &Outcome| outcome.experiment.name;
-        let before = place.checked_sub(1).and_then(|place| outcomes.get(place)).map(name);
-        let after = outcomes.get(place + 1).map(name);
-        let page = page::of(outcome, before, after, to_scale);
-        pages.push((file_of(outcome.experiment.name), page));
+    let entries = Entry::all(directory, outcomes);
+    let mut pages = vec![("index.html".to_owned(), index(&entries))];
+    for outcome in outcomes {
+        let own = entries.iter().position(|entry| entry.experiment.name == outcome.experiment.name);
+        let place = own.unwrap_or_default();
+        let name = |entry: &Entry| entry.experiment.name;
+        let before = place.checked_sub(1).and_then(|place| entries.get(place)).map(name);
+        let after = entries.get(place + 1).map(name);
+        pages.push((file_of(outcome.experiment.name), page::of(outcome, before, after, to_scale)));
     }
     for (name, page) in pages {
         let path = directory.join(name);
@@ -43,45 +48,43 @@ pub fn write(directory: &Path, outcomes: &[Outcome], to_scale: bool) -> Result<(
 }
 
 /// The page that lists the others.
-fn index(outcomes: &[Outcome]) -> String {
+fn index(entries: &[Entry]) -> String {
     let mut body = String::from(
         "<header>\n<h1>The lab</h1>\n<p class=\"lead\">What a networking lab does by hand with two terminals and \
          a packet capture: each experiment was run, its packets were captured, and laid beside what was predicted.\
          </p>\n</header>\n<main>\n",
     );
-    let agreed = outcomes.iter().filter(|outcome| outcome.mark() == Mark::Yes).count();
-    let packets: usize = outcomes.iter().map(|outcome| outcome.packets().len()).sum();
+    let agreed = entries.iter().filter(|entry| entry.mark == Mark::Yes).count();
+    let packets: usize = entries.iter().filter_map(|entry| entry.size).map(|(packets, _)| packets).sum();
     body += &format!(
         "<p class=\"soft\">{agreed} of {} experiments as predicted; {} packets captured on the loopback interface \
          by shout {}.</p>\n",
-        outcomes.len(),
+        entries.len(),
         super::transfer::grouped(packets as u64),
         env!("CARGO_PKG_VERSION")
     );
     for group in Group::ALL {
-        let inside: Vec<_> = catalogue::of(group).iter().map(|experiment| experiment.name).collect();
-        let inside: Vec<&Outcome> =
-            outcomes.iter().filter(|outcome| inside.contains(&outcome.experiment.name)).collect();
+        let inside: Vec<&Entry> = entries.iter().filter(|entry| entry.experiment.group == group).collect();
         if inside.is_empty() {
             continue;
         }
         body += &format!("<section>\n<h2>{}</h2>\n<ul class=\"list\">\n", escape(group.title()));
-        for outcome in inside {
-            let experiment = outcome.experiment;
+        for entry in inside {
+            let experiment = entry.experiment;
             body += &format!(
                 "<li>{} <a href=\"{}\">{}</a> <span>{}</span> <small>{}</small></li>\n",
-                sign(outcome.mark()),
+                sign(entry.mark),
                 file_of(experiment.name),
                 experiment.name,
                 escape(experiment.line),
-                size(outcome)
+                entry.size.map_or(String::new(), |(packets, took)| size(packets, took))
             );
         }
         body += "</ul>\n</section>\n";
     }
     body += "</main>\n<footer>Made by <code>shout lab --html</code>. These pages load nothing from elsewhere and \
              run no scripts.</footer>\n";
-    document("The lab", &body)
+    document("The lab", "", &body)
 }
 
 /// The file of an experiment's page. One of them is called index, and that is the name of the list.
@@ -89,20 +92,20 @@ fn file_of(name: &str) -> String {
     format!("lab-{name}.html")
 }
 
-fn size(outcome: &Outcome) -> String {
-    match outcome.packets().len() {
-        0 => seconds(outcome.took),
-        1 => format!("1 packet, {}", seconds(outcome.took)),
-        count => format!("{} packets, {}", super::transfer::grouped(count as u64), seconds(outcome.took)),
+fn size(packets: usize, took: Duration) -> String {
+    match packets {
+        0 => seconds(took),
+        1 => format!("1 packet, {}", seconds(took)),
+        count => format!("{} packets, {}", super::transfer::grouped(count as u64), seconds(took)),
     }
 }
 
-/// A whole document.
-fn document(title: &str, body: &str) -> String {
+/// A whole document, with a note in its head.
+fn document(title: &str, note: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{} – shout lab</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n{note}<title>{} – shout lab</title>\n\
          <style>\n{}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
         escape(title),
         style::STYLE

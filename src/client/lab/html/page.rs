@@ -1,5 +1,6 @@
 //! The page of one experiment.
 
+use super::entry::Entry;
 use super::{document, escape, file_of, ladder, plot, sign};
 use crate::client::lab::code_path;
 use crate::client::lab::events;
@@ -33,7 +34,7 @@ pub fn of(outcome: &Outcome, before: Option<&str>, after: Option<&str>, to_scale
     body += &format!(
         "<section>\n<h2>What will happen, and why</h2>\n<dl><dt>Server</dt><dd>{}</dd><dt>Client</dt>\
          <dd>{}</dd></dl>\n<p>{}</p>\n</section>\n",
-        server(&experiment.server()),
+        server(&outcome.server()),
         escape(experiment.client),
         escape(experiment.because)
     );
@@ -59,9 +60,9 @@ pub fn of(outcome: &Outcome, before: Option<&str>, after: Option<&str>, to_scale
     if outcome.figures.is_empty() {
         body += &story(outcome);
     }
-    body +=
-        &format!("</main>\n<footer>Do it yourself: <code>shout lab {}</code></footer>\n", experiment.name);
-    document(experiment.name, &body)
+    let command = experiment.command(&outcome.change);
+    body += &format!("</main>\n<footer>Do it yourself: <code>{}</code></footer>\n", escape(&command));
+    document(experiment.name, &Entry::note(outcome), &body)
 }
 
 /// A command as code, anything else as words.
@@ -80,7 +81,8 @@ fn verdict(outcome: &Outcome) -> String {
 fn pictures(outcome: &Outcome, to_scale: bool) -> String {
     let mut text = String::from("<section>\n<h2>The packets as a ladder</h2>\n");
     if to_scale {
-        text += "<p class=\"soft\">The distance between two packets is the time between them.</p>\n";
+        text += "<p class=\"soft\">Each packet has a row of its own; the further it is from the one above, the longer it came \
+                 after that.</p>\n";
     }
     for conversation in &outcome.conversations.list {
         text += &format!(
@@ -207,7 +209,7 @@ fn code(path: &code_path::Path) -> String {
 /// The table and the plots of `transfer`.
 fn transfers(outcome: &Outcome) -> String {
     let mut text = String::from(
-        "<section>\n<h2>File size against packets</h2>\n<div class=\"scroll\"><table>\n<tr><th class=\"n\">bytes</th>\
+        "<section>\n<h2>File size against packets</h2>\n<div class=\"scroll\"><table class=\"files\">\n<tr><th class=\"n\">bytes</th>\
          <th class=\"n\">C → S</th><th class=\"n\">C ← S</th><th class=\"n\">packets</th><th class=\"n\">seconds</th>\
          <th class=\"n\">mean payload</th><th class=\"n\">kernel’s count</th></tr>\n",
     );

@@ -68,12 +68,25 @@ svg .leader { stroke: var(--line); stroke-width: 1; fill: none }
   body { padding-top: 1.6rem }
   .list li { grid-template-columns: 1.2rem 1fr } .list li span:not(.mark), .list small { grid-column: 2; text-align: left }
   .list li { padding: .4rem 0; line-height: 1.4 }
-  .seq { display: none }
   .crop svg { width: 184% } svg .words { display: none }
-  .packets td:last-child { min-width: 14rem }
+  td { display: block; border: 0; padding: 0; overflow-wrap: anywhere }
+  tr { border-bottom: 1px solid color-mix(in srgb, var(--line) 55%, transparent); padding: .35rem 0 }
+  .rows tr { display: grid; grid-template-columns: 1.4rem 1fr }
+  .rows td:first-child { grid-row: 1 / span 3 } .rows td:not(:first-child) { grid-column: 2 }
+  td::before, td::after { color: var(--soft) }
+  .rows td:nth-child(3)::before { content: "measured: " } .rows td:nth-child(4) { color: var(--soft) }
+  .packets tr { display: flex; flex-wrap: wrap; gap: 0 .8rem } .packets td:last-child { flex-basis: 100% }
+  .packets td:empty { display: none }
+  .packets .seq::before { content: "seq " } .packets .seq + .seq::before { content: "ack " }
+  .packets td:nth-child(7)::after { content: " bytes" }
+  .files td { display: flex; justify-content: space-between }
+  .files td:nth-child(1)::before { content: "bytes of the file" } .files td:nth-child(2)::before { content: "packets C → S" }
+  .files td:nth-child(3)::before { content: "packets C ← S" } .files td:nth-child(4)::before { content: "packets" }
+  .files td:nth-child(5)::before { content: "seconds" } .files td:nth-child(6)::before { content: "mean payload" }
+  .files td:nth-child(7)::before { content: "kernel’s count" }
+  tr:first-child { display: none }
   dl { grid-template-columns: 1fr } dd { margin-bottom: .5rem }
   .story li { grid-template-columns: 1fr; gap: 0 } .story .t { text-align: left }
-  .rows th:nth-child(4), .rows td:nth-child(4) { display: none }
 }
 @media print {
   :root { --paper: #fff; --ink: #000; --soft: #444; --link: #000; --code: #fff; --line: #999;

@@ -54,7 +54,7 @@ pub fn of(outcome: &Outcome, with_story: bool) -> Value {
         "captured": outcome.captured.is_some(),
         "dropped": outcome.captured.as_ref().map(|captured| captured.dropped),
         "seconds": outcome.took.as_secs_f64(),
-        "server": experiment.server(),
+        "server": outcome.server(),
         "client": experiment.client,
         "because": experiment.because,
         "rows": outcome.rows.iter().map(row).collect::<Vec<Value>>(),

@@ -9,7 +9,8 @@ use crate::client::wire::markdown::{self, escaped};
 pub fn of(outcome: &Outcome, with_story: bool, all: bool) -> String {
     let experiment = outcome.experiment;
     let mut text = format!("# {}\n\n{}.\n\n", experiment.name, escaped(&capital(experiment.line)));
-    text += &format!("- server: `{}`\n- client: {}\n\n", experiment.server(), escaped(experiment.client));
+    text += &format!("- server: `{}`\n- client: {}\n", outcome.server(), escaped(experiment.client));
+    text += &format!("- to do it again: `{}`\n\n", experiment.command(&outcome.change));
     text += &format!("## What will happen, and why\n\n{}\n\n", escaped(experiment.because));
     if outcome.captured.is_some() && outcome.figures.is_empty() {
         text += "## The packets\n\n";

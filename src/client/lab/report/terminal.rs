@@ -2,13 +2,18 @@
 
 use super::timeline;
 use crate::client::lab::catalogue;
-use crate::client::lab::experiment::Group;
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::outcome::Outcome;
+use crate::client::lab::stage::Change;
 use crate::client::lab::verdict::{Mark, Row};
 use crate::client::lab::{count, transfer};
 use crate::client::report::seconds;
 use crate::client::wire::style::{Role, Style, wrap};
 use crate::client::wire::{ladder, table};
+use std::time::Duration;
+
+/// Waits of less than this nobody takes for a program that hangs.
+const WORTH_TELLING: Duration = Duration::from_millis(500);
 
 /// The experiments, by group, with a line each.
 pub fn list() -> String {
@@ -23,14 +28,22 @@ pub fn list() -> String {
     text + "shout lab NAME runs one, shout lab all every one; shout lab --help tells how to keep the results.\n"
 }
 
-/// The whole report of one experiment.
-pub fn of(outcome: &Outcome, with_story: bool, style: &Style) -> String {
-    let experiment = outcome.experiment;
+/// What is to be said before an experiment is run: what it is, and what will happen.
+pub fn prediction(experiment: &Experiment, change: &Change, style: &Style) -> String {
     let mut text = style.paint(Role::Heading, &format!("{}: {}", experiment.name, experiment.line)) + "\n\n";
-    text += &format!("server      {}\n", experiment.server());
+    text += &format!("server      {}\n", experiment.server(change));
     text += &labelled("client", experiment.client, style);
     text += &section("What will happen, and why", style);
     text += &paragraph(experiment.because, style);
+    if experiment.waits() >= WORTH_TELLING {
+        text += &format!("It waits on purpose: {} in all at least.\n", seconds(experiment.waits()));
+    }
+    text
+}
+
+/// The rest of its report: what has happened.
+pub fn of(outcome: &Outcome, with_story: bool, style: &Style) -> String {
+    let mut text = String::new();
     if outcome.captured.is_some() && outcome.figures.is_empty() {
         text += &section("The packets", style);
         text += &table::render(outcome.packets(), &outcome.conversations, &outcome.words, style);

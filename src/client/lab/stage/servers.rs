@@ -25,12 +25,14 @@ pub struct Change {
     pub keep_alive: Option<Duration>,
     /// Whether HTTP closes after a status of 300 or above.
     pub close_on_error: Option<bool>,
+    /// All of it, as it was said.
+    pub words: String,
 }
 
 impl Change {
     /// Reads `OPTION=VALUE,…`: those of a TCP listener, or `keep-alive=DURATION` and `close-on-error=YES`.
     pub fn parse(text: &str) -> Result<Change, String> {
-        let mut change = Change::default();
+        let mut change = Change { words: text.to_owned(), ..Change::default() };
         let mut rest = Vec::new();
         for part in text.split(',') {
             match part.split_once('=') {
@@ -43,6 +45,17 @@ impl Change {
             change.tcp = Some(values::tcp_listener(&format!("0,{}", rest.join(",")))?.1);
         }
         Ok(change)
+    }
+
+    /// What was said of a TCP listener.
+    pub fn tcp_words(&self) -> String {
+        let of_web = |part: &&str| part.starts_with("keep-alive=") || part.starts_with("close-on-error=");
+        self.words.split(',').filter(|part| !of_web(part)).collect::<Vec<_>>().join(",")
+    }
+
+    /// How long HTTP keeps a connection, as it was said.
+    pub fn keep_alive_words(&self) -> Option<&str> {
+        self.words.split(',').filter_map(|part| part.strip_prefix("keep-alive=")).next_back()
     }
 
     /// Whether one of these servers has the options that are to be changed.
@@ -77,9 +90,9 @@ pub fn start(serves: Serves, address: Option<SocketAddr>, change: &Change) -> Re
         Serves::Tcp(options) => {
             let options = values::tcp_listener(format!("0,{options}").trim_end_matches(','));
             let options = options.map_err(|error| Trouble::new(error, ""))?.1;
-            config.tcp = vec![(wanted, change.tcp.clone().unwrap_or(options))];
+            config.tcp = vec![(wanted.into(), change.tcp.clone().unwrap_or(options))];
         }
-        Serves::Udp => config.udp = vec![wanted],
+        Serves::Udp => config.udp = vec![wanted.into()],
         Serves::Web { close_on_error } => {
             config.http = vec![wanted.into()];
             config.http_options.close_on_error = change.close_on_error.unwrap_or(close_on_error);
