@@ -5,7 +5,7 @@
 //!
 //! | floor | modules | knows |
 //! | --- | --- | --- |
-//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`] | bytes |
+//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`likeness`], [`loop_guard`] | bytes |
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`access_log`] | files; never a socket |
@@ -23,6 +23,7 @@ pub mod cli;
 pub mod client;
 pub mod event_loop;
 pub mod http;
+pub mod likeness;
 pub mod limits;
 pub mod loop_guard;
 pub mod now;

@@ -204,18 +204,24 @@ fn memory_stays_bounded_however_large_the_datagrams_are() {
     let socket = udp_to(server.udp());
     assert_eq!(ask(&socket, b"warm up"), b"WARM UP");
     let before = server.resident();
-    let datagram = vec![b'a'; LARGEST];
+    // Different ones: the same again and again is a loop.
+    let mut datagrams = (0..).map(|n: usize| {
+        let mut datagram = vec![b'a'; LARGEST];
+        (0..4).for_each(|place| datagram[place] = b'a' + (n >> (4 * place) & 15) as u8);
+        datagram
+    });
+    let mut next = || datagrams.next().unwrap();
     for _ in 0..100 {
         // As many at once as surely fit the receive buffer.
         server.signal("STOP");
-        (0..2).for_each(|_| assert_eq!(socket.send(&datagram).unwrap(), LARGEST));
+        (0..2).for_each(|_| assert_eq!(socket.send(&next()).unwrap(), LARGEST));
         server.signal("CONT");
         (0..2).for_each(|_| assert_eq!(udp_reply(&socket).len(), LARGEST));
     }
     // Then as many as will fit, whoever gets an answer: every place of the batch is touched.
     for _ in 0..20 {
         server.signal("STOP");
-        (0..100).for_each(|_| drop(socket.send(&datagram)));
+        (0..100).for_each(|_| drop(socket.send(&next())));
         server.signal("CONT");
         assert_eq!(udp_reply(&socket).len(), LARGEST);
         while !has_no_datagram(&socket) {}
