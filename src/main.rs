@@ -3,7 +3,7 @@
 
 use log::{error, warn};
 use shoutd::cli::Options;
-use shoutd::server::{Server, announce};
+use shoutd::server::{Server, announce, outlive_file_limit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;
 use std::io::{self, Write};
@@ -13,6 +13,9 @@ use std::time::Instant;
 fn main() -> ExitCode {
     let options = Options::parse();
     start_log(options.log.as_deref());
+    if let Err(error) = outlive_file_limit() {
+        warn!("a log that may not grow any more will end the server: {error}");
+    }
     let config = options.config;
     let without_http = config.http.is_empty();
     for (option, unused) in [

@@ -23,6 +23,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What to serve and how.
@@ -233,6 +234,14 @@ pub fn announce(listening: &[(&'static str, Place)]) {
     lines += "ready\n";
     let mut stdout = io::stdout();
     let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Has writes to a file fail with EFBIG that may not grow any more (`ulimit -f`, setrlimit(2)): a log is then treated as
+/// on a full disk. Unless it is told this at its start, the process is killed by SIGXFSZ instead. A handler does that
+/// and not ignoring it, which programs started later would inherit. SIGPIPE, its sibling, Rust has ignored already.
+pub fn outlive_file_limit() -> io::Result<()> {
+    let never_read = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::signal::SIGXFSZ, never_read).map(drop)
 }
 
 /// A stream whose bytes wake the loop up and ask it for something.

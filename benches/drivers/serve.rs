@@ -6,7 +6,7 @@ use crate::drivers::{self, Driver, Model};
 use clap::{Arg, value_parser};
 use log::{error, warn};
 use shoutd::cli::{self, Options};
-use shoutd::server::announce;
+use shoutd::server::{announce, outlive_file_limit};
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = stop_on_signals(&driver).and_then(|()| {
+    let result = outlive_file_limit().and_then(|()| stop_on_signals(&driver)).and_then(|()| {
         announce(driver.listening());
         shoutd::sys::release_freed_memory();
         driver.run()
