@@ -48,6 +48,10 @@ pub const ACCEPTS: usize = 64;
 /// Connections that the kernel may hold for us until we accept them (it caps this at `somaxconn`).
 pub const BACKLOG: i32 = 4096;
 
+/// How long a start, or an end, waits for others that take or give back the path of a Unix socket in the same
+/// directory, which takes them some 50 µs.
+pub const PATH_LOCK: Duration = Duration::from_secs(2);
+
 /// How long accepting pauses when descriptors or places have run out, unless a connection closes first.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
