@@ -15,6 +15,10 @@ pub struct Buffer {
     end: usize,
 }
 
+/// There is no memory for what a session would have to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
 /// What a driver lends to the one session it is driving.
 #[derive(Debug)]
 pub struct Desk {
@@ -27,16 +31,16 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A desk with two empty buffers of [`limits::BUFFER`] bytes.
-    pub fn new() -> Desk {
-        let room = || Buffer::with_room(limits::BUFFER);
-        Desk { input: room(), output: room(), lines: Vec::new() }
+    /// A desk with two empty buffers of so many bytes.
+    pub fn new(room: usize) -> Desk {
+        Desk { input: Buffer::with_room(room), output: Buffer::with_room(room), lines: Vec::new() }
     }
 }
 
+/// Buffers of [`limits::BUFFER`] bytes.
 impl Default for Desk {
     fn default() -> Desk {
-        Desk::new()
+        Desk::new(limits::BUFFER)
     }
 }
 
@@ -143,15 +147,23 @@ impl Buffer {
         }
     }
 
-    /// Returns the borrowed buffer to the driver and keeps what is left over in one of its own size.
-    pub fn give_back(&mut self, large: &mut Buffer) {
-        let rest = if self.is_empty() {
-            Buffer::default()
-        } else {
-            Buffer { bytes: self.filled().to_vec(), start: 0, end: self.len() }
-        };
-        *large = std::mem::replace(self, rest);
+    /// Returns the borrowed buffer to the driver and keeps what is left over in one of its own size. Where
+    /// there is no memory for that, it is lost: the connection can't go on.
+    pub fn give_back(&mut self, large: &mut Buffer) -> Result<(), OutOfMemory> {
+        let mut rest = Vec::new();
+        let result = rest.try_reserve_exact(self.len()).map_err(|_| OutOfMemory);
+        if result.is_ok() {
+            rest.extend_from_slice(self.filled());
+        }
+        let end = rest.len();
+        *large = std::mem::replace(self, Buffer { bytes: rest, start: 0, end });
         large.clear();
+        result
+    }
+
+    /// Bytes of its allocation: what it keeps, between turns.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
     }
 }
 
@@ -191,14 +203,14 @@ mod tests {
         assert_eq!(own.room_left(), 1000);
         own.put(b"rest");
         own.consume(1);
-        own.give_back(&mut large);
+        own.give_back(&mut large).unwrap();
         assert_eq!((own.filled(), own.bytes.capacity()), (&b"est"[..], 3));
         assert!(large.is_empty() && large.room_left() == 1000);
 
         own.borrow_from(&mut large);
         assert_eq!((own.filled(), own.room_left()), (&b"est"[..], 997));
         own.clear();
-        own.give_back(&mut large);
+        own.give_back(&mut large).unwrap();
         assert_eq!(own.bytes.capacity(), 0);
     }
 

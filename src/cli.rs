@@ -4,6 +4,7 @@
 //! the rest. (Its derive macro writes code for each option, 20 KB of it for this table.)
 
 use crate::access_log::Destination;
+use crate::limits;
 use crate::server::Config;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
@@ -133,6 +134,13 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "memory",
+        variable: "SHOUTD_MEMORY",
+        value: Value::Default("SIZE", "32m"),
+        help: "What half-read requests and unsent replies may hold together: 512k, 32m; at least 256k",
+        set: |options, text| values::size(utf8(text)?).map(|value| options.config.memory = value),
+    },
+    Setting {
         name: "drain",
         variable: "SHOUTD_DRAIN",
         value: Value::Default("DURATION", "10s"),
@@ -191,6 +199,7 @@ impl Options {
             autoindex: false,
             access_log: None,
             max_connections: None,
+            memory: limits::MEMORY,
             drain: Duration::ZERO,
         };
         Options { config, log: None }

@@ -42,8 +42,35 @@ pub const NOT_SENT: u32 = 16 * 1024;
 /// client that doesn't read can make the kernel hold, instead of 4 MB.
 pub const NOT_SENT_STREAM: u32 = 256 * 1024;
 
-/// Connections accepted from one listener in a turn: more would let a connection flood starve the rest.
+/// Time that a lap gives to each of its two lines, those who were heard of and those who always have more
+/// to do. A newcomer waits for about one lap: twice this, whatever the number of busy peers. Much less would
+/// ask the kernel for news more often than there are any; it takes some 20 µs among thousands of sockets.
+pub const LAP: Duration = Duration::from_millis(4);
+
+/// Bytes moved, counted as for [`TURN`], after which a lap looks at the clock again: some 0.2 ms. So the time
+/// that a session is told is hardly older than that, and reading it costs a request nothing.
+pub const LOOK: usize = 256 * 1024;
+
+/// Guests looked after in a turn because their time has come. When very many are due at once the rest of them
+/// has its turn a few milliseconds later.
+pub const DUE: usize = 256;
+
+/// Connections accepted from one listener in a turn, each with its first turn at once. More would let a flood
+/// of connections starve the rest.
 pub const ACCEPTS: usize = 64;
+
+/// Bytes that those connections may move in their first turns, together, before the listener has to queue.
+pub const FIRST_TURNS: usize = 8 * TURN;
+
+/// Bytes that the half-read requests and unsent replies of all connections may hold together, unless
+/// `--memory` says otherwise: some 300 of the worst peers, or a thousand times as many that read.
+pub const MEMORY: usize = 32 * 1024 * 1024;
+
+/// Bytes that must have been freed before free memory is given back to the system.
+pub const GIVE_BACK: usize = 1024 * 1024;
+
+/// How often at most that is done.
+pub const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Connections that the kernel may hold for us until we accept them (it caps this at `somaxconn`).
 pub const BACKLOG: i32 = 4096;
@@ -98,6 +125,9 @@ pub const CHUNK_OVERHEAD: usize = 8 * 1024;
 /// Room that a piece of an answered body needs in the output besides itself: the head before the first,
 /// the chunk around each.
 pub const PIECE_ROOM: usize = 512;
+
+/// Time for the first request of a connection that is there, and silent, when the server is told to stop.
+pub const LAST_CHANCE: Duration = Duration::from_secs(1);
 
 /// Time for a request body to make progress, where it is answered as it comes.
 pub const BODY_TIME: Duration = Duration::from_secs(30);
@@ -166,3 +196,43 @@ pub const COMPARED: usize = 64;
 /// doubles [`UDP_RECEIVE`] and counts at least 768 bytes a datagram, so some 2,700), so that a loop can't
 /// hide behind others.
 pub const GUARDED: usize = 4096;
+
+/// The limits of one event loop. The defaults are the constants of this page; a test may want a loop of two
+/// connections that hears of four at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// What they may keep between their turns, in bytes: see [`MEMORY`].
+    pub memory: usize,
+    /// How long replies under way have after a request to stop.
+    pub drain: Duration,
+    /// See [`EVENTS`].
+    pub events: usize,
+    /// See [`BUFFER`]. HTTP needs room for the head of a request and that of a reply.
+    pub buffer: usize,
+    /// See [`TURN`].
+    pub turn: usize,
+    /// See [`LAP`].
+    pub lap: Duration,
+    /// See [`ACCEPTS`].
+    pub accepts: usize,
+    /// See [`DUE`].
+    pub due: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: usize::MAX,
+            memory: MEMORY,
+            drain: Duration::from_secs(10),
+            events: EVENTS,
+            buffer: BUFFER,
+            turn: TURN,
+            lap: LAP,
+            accepts: ACCEPTS,
+            due: DUE,
+        }
+    }
+}

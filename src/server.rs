@@ -8,8 +8,9 @@ use crate::access_log::{AccessLog, Destination};
 use crate::event_loop::answers::Answers;
 use crate::event_loop::listener::{Listener, Service};
 use crate::event_loop::udp::Udp;
-use crate::event_loop::{EventLoop, Ring, clock};
-use crate::limits;
+use crate::event_loop::{EventLoop, Ring};
+use crate::kernel::linux::{Linux, read_clock};
+use crate::limits::{self, Limits};
 use crate::now::Now;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
@@ -45,13 +46,15 @@ pub struct Config {
     pub access_log: Option<Destination>,
     /// Connections at once; if `None`, as many as the descriptor limit allows.
     pub max_connections: Option<usize>,
+    /// Bytes that half-read requests and unsent replies may hold together.
+    pub memory: usize,
     /// How long replies under way have after a request to stop.
     pub drain: Duration,
 }
 
 /// Everything bound and ready to run.
 pub struct Server {
-    event_loop: EventLoop<Site>,
+    event_loop: EventLoop<Linux, Site>,
     listening: Listening,
     stopper: UnixStream,
     reopener: UnixStream,
@@ -89,9 +92,10 @@ impl std::error::Error for StartError {}
 impl Server {
     /// Binds every socket and opens the site.
     pub fn bind(config: &Config) -> Result<Server, StartError> {
-        let now = clock::read();
-        let mut event_loop = EventLoop::new(config.open_site(&now)?, config.connection_limit(), config.drain)
-            .map_err(|error| internal("polling", error))?;
+        let now = read_clock();
+        let limits = config.limits();
+        let kernel = Linux::new(limits.events).map_err(|error| internal("polling", error))?;
+        let mut event_loop = EventLoop::new(kernel, config.open_site(&now)?, limits);
         if let Some(destination) = &config.access_log {
             event_loop.log_to(AccessLog::open(destination).map_err(|error| log_error(destination, error))?);
         }
@@ -100,9 +104,7 @@ impl Server {
         let mut paths = Vec::new();
         let listening = config.bind(&now, &mut paths, &mut |bound| match bound {
             Bound::Listener(socket, service) => event_loop.add_listener(Listener::new(socket, service)),
-            Bound::Udp(socket, answers) => {
-                event_loop.add_udp(Udp::new(mio::net::UdpSocket::from_std(socket), *answers))
-            }
+            Bound::Udp(socket, answers) => event_loop.add_udp(Udp::new(socket.into(), *answers)),
         })?;
         Ok(Server { event_loop, listening, stopper, reopener, _paths: paths })
     }
@@ -137,6 +139,16 @@ impl Config {
                 Site::in_directory(root, self.autoindex, now).map_err(|error| root_error(root, error))
             }
             None => Site::built_in(now).map_err(|error| internal("the built-in site", error)),
+        }
+    }
+
+    /// The limits of the loop that serves this.
+    fn limits(&self) -> Limits {
+        Limits {
+            connections: self.connection_limit(),
+            memory: self.memory,
+            drain: self.drain,
+            ..Limits::default()
         }
     }
 
@@ -245,10 +257,10 @@ pub fn outlive_file_limit() -> io::Result<()> {
 }
 
 /// A stream whose bytes wake the loop up and ask it for something.
-fn bell(event_loop: &mut EventLoop<Site>, ring: Ring) -> io::Result<UnixStream> {
+fn bell(event_loop: &mut EventLoop<Linux, Site>, ring: Ring) -> io::Result<UnixStream> {
     let (bell, ringer) = UnixStream::pair()?;
     bell.set_nonblocking(true)?;
-    event_loop.add_bell(mio::net::UnixStream::from_std(bell), ring)?;
+    event_loop.add_bell(bell.into(), ring)?;
     Ok(ringer)
 }
 

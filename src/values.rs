@@ -53,6 +53,28 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
 }
 
+/// Reads a size in bytes: `512k` (KiB), `32m` (MiB), `1g` (GiB) or a plain number; at least 256 KiB, as one
+/// connection alone may need half of that.
+pub fn size(text: &str) -> Result<usize, String> {
+    const LEAST: usize = 256 * 1024;
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let usage = || "a size is a number and a unit: 512k, 32m, 1g".to_owned();
+    let bytes: usize = match unit {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        "g" | "G" => 1 << 30,
+        _ => return Err(usage()),
+    };
+    let number: usize = number.parse().map_err(|_| usage())?;
+    match number.checked_mul(bytes) {
+        None => Err("that is too much".to_owned()),
+        Some(size) if size < LEAST => Err("it must be at least 256k".to_owned()),
+        Some(size) => Ok(size),
+    }
+}
+
 /// Reads a duration that isn't zero.
 pub fn patience(text: &str) -> Result<Duration, String> {
     duration(text)
@@ -154,6 +176,17 @@ mod tests {
             ["", "5", "s", "1.5s", "-1s", "5 s", "5d", "99999999999999999999s", "18446744073709551615m"]
         {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [("512k", 512 << 10), ("32m", 32 << 20), ("1G", 1 << 30), ("262144", 1 << 18)] {
+            assert_eq!(size(text), Ok(bytes));
+        }
+        for bad in ["", "k", "0", "255k", "1.5m", "-1m", "1t", "32 m", "99999999999999999999", "99999999999g"]
+        {
+            assert!(size(bad).is_err(), "{bad}");
         }
     }
 

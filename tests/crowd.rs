@@ -178,10 +178,13 @@ fn who_comes_when_all_places_are_taken_waits_for_one() {
     let arguments =
         ["--tcp", "0", "--http", "0", "--udp", "0", "--max-connections", "5", "--keep-alive", "1h"];
     let server = Shoutd::start(&arguments);
-    let mut inside: Vec<TcpStream> = (0..5).map(|_| send(server.tcp(), b"hello")).collect();
+    let mut inside: Vec<TcpStream> = (0..4).map(|_| send(server.tcp(), b"hello")).collect();
     for stream in &mut inside {
         assert_eq!(read_exactly(stream, 5), b"HELLO");
     }
+    // The fifth place is kept free for HTTP.
+    let mut web = send(server.http(), b"GET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(read_response(&mut web, false).status, 200);
     let mut sixth = send(server.tcp(), b"sixth");
     let mut seventh = send(server.http(), b"GET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     server.wait_for_log("--max-connections");

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; `main.rs` is above all of them.
-const FLOORS: [(&str, u32); 17] = [
+const FLOORS: [(&str, u32); 18] = [
     ("uppercase", 0),
     ("limits", 0),
     ("buffer", 0),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, u32); 17] = [
     ("session", 2),
     ("site", 3),
     ("access_log", 3),
+    ("kernel", 4),
     ("event_loop", 4),
     ("sockets", 4),
     ("sys", 4),

@@ -44,7 +44,7 @@ pub fn hold(guest: &Guest, desk: &mut Desk, house: &House) {
         acknowledged: None,
     };
     conversation.run();
-    conversation.session.rise(desk);
+    let _ = conversation.session.rise(desk); // what is left over is of no use any more
     debug!("{}: closed", guest.peer);
 }
 
@@ -218,10 +218,7 @@ impl Conversation<'_> {
         self.guest.rests(self.session.is_resting());
         if self.house.lobby.is_stopping() {
             self.told = true;
-            let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-            let unread =
-                rustix::net::recv(self.stream(), &mut [0; 1], peek).is_ok_and(|(count, _)| count > 0);
-            self.session.stop(unread);
+            self.session.stop(self.clock.read());
         }
     }
 
@@ -230,7 +227,7 @@ impl Conversation<'_> {
     fn tell_before_it_goes_on(&mut self) {
         if !self.told && self.house.lobby.is_stopping() && !self.session.is_resting() {
             self.told = true;
-            self.session.stop(false);
+            self.session.stop(self.clock.read());
         }
     }
 

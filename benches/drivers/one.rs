@@ -19,7 +19,7 @@ use std::net::TcpListener;
 
 /// Accepts one, serves it, and so on.
 pub fn serve(listener: &TcpListener, service: &Service, house: &House) {
-    let mut desk = Desk::new();
+    let mut desk = Desk::default();
     while let Some(guest) = super::acceptor::next(listener, service, &house.lobby) {
         conversation::hold(&guest, &mut desk, house);
         house.lobby.leave(&guest);

@@ -46,7 +46,7 @@ pub fn serve(listener: &TcpListener, service: &Service, house: &House, queue: &Q
 
 /// A worker's life.
 pub fn work(queue: &Queue, house: &House) {
-    let mut desk = Desk::new();
+    let mut desk = Desk::default();
     while let Some(guest) = queue.next() {
         conversation::hold(&guest, &mut desk, house);
         house.lobby.leave(&guest);

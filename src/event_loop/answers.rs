@@ -48,10 +48,9 @@ impl Answers {
         Answers { batch, guard: LoopGuard::new(now.instant), own_ports }
     }
 
-    /// Receives a batch without waiting; [`consider`](Self::consider) comes next. Returns how many datagrams,
-    /// or the errors of [`Datagrams::receive`].
-    pub fn receive(&mut self, socket: BorrowedFd) -> io::Result<usize> {
-        self.batch.receive(socket)
+    /// Where a batch is received into; [`consider`](Self::consider) comes next.
+    pub fn batch(&mut self) -> &mut Datagrams {
+        &mut self.batch
     }
 
     /// Receives a batch, waiting for its first datagram: see [`Datagrams::receive_waiting`].
@@ -78,8 +77,17 @@ impl Answers {
     /// Sends some back without waiting, and returns how many. WouldBlock if there is no room for the first. There
     /// are no other errors: what can't be sent is given up.
     pub fn send(&mut self, socket: BorrowedFd, who: impl Display) -> io::Result<usize> {
+        self.send_by(|batch| batch.send(socket), who)
+    }
+
+    /// The same, by a driver's own call.
+    pub fn send_by(
+        &mut self,
+        send: impl FnOnce(&mut Datagrams) -> io::Result<()>,
+        who: impl Display,
+    ) -> io::Result<usize> {
         let before = self.unsent();
-        match self.batch.send(socket) {
+        match send(&mut self.batch) {
             Ok(()) => return Ok(before - self.unsent()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

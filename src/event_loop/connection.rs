@@ -5,87 +5,115 @@
 //! does a short read or write, which says the same and saves the call that would be refused. But not
 //! where the peer has hung up: its last data and its FIN can be one event, and the end of file must still
 //! be fetched.
+//!
+//! The latch may be behind, as it knows only what the kernel had said when it was last asked. So before a
+//! session that reads is told that its time is up, the kernel is tried whatever the latch says: nobody's
+//! silence is counted while their bytes lie unread.
 
 use super::Verdict;
 use super::slots::Id;
 use crate::buffer::Desk;
 use crate::http::content::Content;
+use crate::kernel::{Kernel, Readiness};
 use crate::limits;
 use crate::now::Now;
 use crate::session::{Need, Session, Then};
-use crate::sys;
 use log::{debug, trace};
-use mio::event::Event;
-use mio::unix::SourceFd;
-use mio::{Interest, Registry};
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
-use socket2::SockRef;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A guest of the event loop.
 #[derive(Debug)]
-pub struct Connection {
+pub struct Connection<K: Kernel> {
     /// A stream socket: TCP or Unix, which the calls below don't tell apart.
-    stream: OwnedFd,
+    socket: K::Socket,
     session: Session,
-    latch: Latch,
+    latch: Readiness,
     corked: bool,
-    /// What the peer had acknowledged when half of the time for a write was over.
-    acknowledged: Option<u64>,
+    /// Among whose connections it counts: see [`Door`](super::door::Door).
+    room: u16,
+    /// Bytes that it keeps between its turns.
+    held: u32,
+    /// What the peer had taken when half of the time for a write was over.
+    taken: Option<u64>,
 }
 
-/// What the kernel has said and has not taken back.
-#[derive(Clone, Copy, Debug, Default)]
-struct Latch {
-    readable: bool,
-    writable: bool,
-    /// The peer's FIN, or worse, has come: the end is still to be read.
-    hung_up: bool,
-    /// Both directions are over.
-    broken: bool,
-    /// Urgent data has come. A read stops in front of it, so a short one says nothing (tcp(7)).
-    urgent: bool,
+/// What a turn may use.
+pub struct Means<'a, K, C> {
+    /// The system.
+    pub kernel: &'a mut K,
+    /// The buffers that are lent for the turn.
+    pub desk: &'a mut Desk,
+    /// What HTTP serves.
+    pub site: &'a mut C,
+    /// How much may be moved: see [`limits::TURN`].
+    pub budget: usize,
+    /// How many bytes may be received at once.
+    pub most_read: usize,
 }
 
-impl Connection {
-    /// An accepted connection. Its latch is empty: registering it makes the kernel say what is.
-    pub fn new(stream: OwnedFd, session: Session) -> Connection {
-        Connection { stream, session, latch: Latch::default(), corked: false, acknowledged: None }
+/// What a turn came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// What is to follow.
+    pub verdict: Verdict,
+    /// What was moved, as the budget counts it.
+    pub work: usize,
+}
+
+impl<K: Kernel> Connection<K> {
+    /// An accepted connection, one of those of `room`. Its latch is set: a new socket has room to send, and
+    /// whether something has come already only asking tells. On a busy server it mostly has.
+    pub fn new(socket: K::Socket, session: Session, room: u16) -> Connection<K> {
+        let latch = Readiness { readable: true, writable: true, ..Readiness::default() };
+        Connection { socket, session, latch, corked: false, room, held: 0, taken: None }
+    }
+
+    /// The socket, to be watched.
+    pub fn socket(&self) -> &K::Socket {
+        &self.socket
+    }
+
+    /// Among whose connections it counts.
+    pub fn room(&self) -> u16 {
+        self.room
+    }
+
+    /// Bytes that it keeps between its turns, besides the connection itself.
+    pub fn held(&self) -> usize {
+        self.held as usize
+    }
+
+    /// Since when it has made no progress; `None` if it can be waited for without harm.
+    pub fn waits_since(&self) -> Option<Instant> {
+        self.session.waits_since()
     }
 
     /// Remembers what the kernel says. No system calls here.
-    pub fn note(&mut self, event: &Event) {
-        let broken = event.is_error() || event.is_write_closed();
-        self.latch.broken |= broken;
-        self.latch.urgent |= event.is_priority();
-        self.latch.hung_up |= event.is_read_closed() || broken;
-        self.latch.readable |= event.is_readable() || self.latch.hung_up;
-        self.latch.writable |= event.is_writable() || broken;
+    pub fn note(&mut self, said: Readiness) {
+        self.latch.readable |= said.readable;
+        self.latch.writable |= said.writable;
+        self.latch.hung_up |= said.hung_up;
+        self.latch.broken |= said.broken;
+        self.latch.urgent |= said.urgent;
     }
 
     /// When to look at it, unless something happens before: at its session's deadline, and while it sends,
     /// at half of that time as well.
     pub fn look_at(&self) -> Option<Instant> {
         let deadline = self.session.deadline()?;
-        let halfway = self.is_sending() && self.acknowledged.is_none();
+        let halfway = self.is_sending() && self.taken.is_none();
         Some(if halfway { deadline - limits::WRITE_TIME / 2 } else { deadline })
     }
 
     /// Looks at it: whether its time is up. The kernel says that a socket is writable only when there is
-    /// much room again, so a peer that takes a little at a time is known by what it acknowledges.
-    pub fn is_due(&mut self, now: &Now) -> bool {
+    /// much room again, so a peer that takes a little at a time is known by what it has taken.
+    pub fn is_due(&mut self, kernel: &mut K, now: &Now) -> bool {
         let Some(deadline) = self.session.deadline() else { return false };
         if self.is_sending() {
-            let socket = self.stream.as_fd();
-            // A Unix socket doesn't count what was taken, but what was not; nothing is added meanwhile.
-            let acknowledged = sys::tcp_info(socket)
-                .map(|info| info.bytes_acknowledged)
-                .or_else(|_| sys::unsent(socket).map(|unsent| u64::MAX - unsent))
-                .unwrap_or(0);
-            let before = self.acknowledged.replace(acknowledged);
-            if deadline <= now.instant && before.is_some_and(|before| before < acknowledged) {
+            let taken = kernel.taken_by_peer(&self.socket);
+            let before = self.taken.replace(taken);
+            if deadline <= now.instant && before.is_some_and(|before| before < taken) {
                 self.session.taken(now);
                 return false;
             }
@@ -98,49 +126,57 @@ impl Connection {
     }
 
     /// The server is stopping.
-    pub fn stop(&mut self) {
-        self.session.stop(self.latch.readable);
-    }
-
-    /// Registers the socket. Closing it takes it out of the poll.
-    pub fn register(&self, registry: &Registry, id: Id, interest: Interest) -> io::Result<()> {
-        registry.register(&mut SourceFd(&self.stream.as_raw_fd()), id.into(), interest)
+    pub fn stop(&mut self, now: &Now) {
+        self.session.stop(now);
     }
 
     /// Does what the session needs until it has to wait, its budget is spent, or it is over. A session that
     /// has to wait and has no time left is told so.
-    pub fn drive(&mut self, id: Id, desk: &mut Desk, now: &Now, site: &mut impl Content) -> Verdict {
-        self.session.sit(desk);
-        let mut budget = limits::TURN;
-        let verdict = loop {
-            match self.satisfy(id, budget, now, site) {
-                Ok(Some(moved)) => budget = budget.saturating_sub(moved.max(limits::STEP)),
+    pub fn drive<C: Content>(&mut self, id: Id, means: &mut Means<K, C>, now: &Now) -> Turn {
+        self.session.sit(means.desk);
+        let mut work = 0;
+        let mut tried = false;
+        let mut verdict = loop {
+            let need = self.session.need();
+            trace!("{id}: needs {need:?}");
+            match self.satisfy(need, id, means.budget - work, means, now) {
+                Ok(Some(moved)) => work += moved.max(limits::STEP).min(means.budget - work),
                 Ok(None) => break Verdict::Done,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if self.session.deadline().is_some_and(|deadline| deadline <= now.instant) {
+                    let is_late = self.session.deadline().is_some_and(|deadline| deadline <= now.instant);
+                    if is_late && need == Need::Read && !std::mem::replace(&mut tried, true) {
+                        self.latch.readable = true;
+                    } else if is_late && self.is_due(means.kernel, now) {
                         trace!("{id}: time is up");
                         self.session.expired(now);
-                        continue;
+                    } else {
+                        trace!("{id}: waits");
+                        break Verdict::Wait;
                     }
-                    trace!("{id}: waits");
-                    break Verdict::Wait;
                 }
                 Err(error) => {
                     debug!("{id}: {error}");
+                    // A FIN would tell the peer that it has everything.
+                    means.kernel.reset_on_close(&self.socket);
                     break Verdict::Done;
                 }
             }
-            if budget == 0 {
+            if work == means.budget {
                 trace!("{id}: budget spent");
                 break Verdict::Again;
             }
         };
-        self.session.rise(desk);
-        if verdict == Verdict::Done {
-            self.session.over(desk);
+        if self.session.rise(means.desk).is_err() {
+            debug!("{id}: no memory for what it would have to keep");
+            means.kernel.reset_on_close(&self.socket);
+            verdict = Verdict::Done;
         }
-        verdict
+        self.held = u32::try_from(self.session.held()).unwrap_or(u32::MAX);
+        if verdict == Verdict::Done {
+            self.session.over(means.desk);
+        }
+        Turn { verdict, work }
     }
 
     /// The loop ends before the connection does.
@@ -148,100 +184,101 @@ impl Connection {
         self.session.over(desk);
     }
 
-    /// Does the one thing that is needed. Returns how many bytes it moved, or `None` if that was the end;
+    /// It is to be closed at once, and what is unsent thrown away.
+    pub fn abort(&mut self, kernel: &mut K, desk: &mut Desk) {
+        kernel.reset_on_close(&self.socket);
+        self.session.over(desk);
+    }
+
+    /// Does the one thing that is needed. Returns how much it moved, or `None` if that was the end;
     /// WouldBlock if it has to wait.
-    fn satisfy(
+    fn satisfy<C: Content>(
         &mut self,
+        need: Need,
         id: Id,
         budget: usize,
+        means: &mut Means<K, C>,
         now: &Now,
-        site: &mut impl Content,
     ) -> io::Result<Option<usize>> {
-        let need = self.session.need();
-        trace!("{id}: needs {need:?}");
         match need {
             Need::Read => {
-                let count = self.receive()?;
+                let count = self.receive(means.kernel, means.most_read)?;
                 trace!("{id}: read {count}");
-                self.session.received(count, now, site);
+                self.session.received(count, now, means.site);
                 return Ok(Some(count));
             }
             Need::Write(then) => {
-                let count = self.send(then)?;
-                self.acknowledged = None;
+                let count = self.send(means.kernel, then)?;
+                self.taken = None;
                 trace!("{id}: wrote {count}");
-                self.session.sent(count, now, site);
+                self.session.sent(count, now, means.site);
                 return Ok(Some(count));
             }
             Need::SendFile { last } => {
-                let count = self.send_file(budget, last)?;
-                self.acknowledged = None;
+                let count = self.send_file(means.kernel, budget, last)?;
+                self.taken = None;
                 trace!("{id}: wrote {count} of the file");
-                self.session.file_sent(count as u64, now, site);
+                self.session.file_sent(count as u64, now, means.site);
                 return Ok(Some(count));
             }
             Need::Work => {
-                self.session.work(now, site);
+                if self.latch.broken {
+                    return Err(ErrorKind::ConnectionReset.into()); // nobody is there to read it
+                }
+                self.session.work(now, means.site);
                 return Ok(Some(limits::WORK));
             }
-            // Whoever has reset the connection isn't waited for.
-            Need::WaitUntil(_) if self.latch.broken => {}
+            Need::WaitUntil(_) if self.latch.broken => {} // nobody is there to be answered
             Need::WaitUntil(_) => return Err(ErrorKind::WouldBlock.into()),
             Need::Shutdown => {
-                // It fails where the peer has reset the connection; reading will tell.
-                let _ = rustix::net::shutdown(&self.stream, Shutdown::Write);
+                means.kernel.shut_down(&self.socket);
                 self.session.shut(now);
                 return Ok(Some(0));
             }
             Need::Close => {}
-            Need::Abort => {
-                // With a linger time of zero, close(2) sends a reset and frees what is unsent.
-                let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-            }
+            Need::Abort => means.kernel.reset_on_close(&self.socket),
         }
         Ok(None)
     }
 
-    fn receive(&mut self) -> io::Result<usize> {
+    fn receive(&mut self, kernel: &mut K, most: usize) -> io::Result<usize> {
         check(self.latch.readable)?;
         let room = self.session.room();
-        let asked = room.len();
-        let result = rustix::net::recv(&self.stream, room, RecvFlags::empty()).map(|(count, _)| count);
-        let short = result.is_ok_and(|count| count < asked);
+        let asked = room.len().min(most);
+        let result = kernel.receive(&self.socket, &mut room[..asked]);
+        let short = matches!(result, Ok(count) if count < asked);
         settle(&mut self.latch.readable, short && !self.latch.hung_up && !self.latch.urgent, result)
     }
 
-    fn send(&mut self, then: Then) -> io::Result<usize> {
+    fn send(&mut self, kernel: &mut K, then: Then) -> io::Result<usize> {
         check(self.latch.writable)?;
         if then == Then::Fin {
-            self.cork();
+            self.cork(kernel);
         }
         let unsent = self.session.unsent();
-        let flags =
-            if then == Then::More { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
-        let result = rustix::net::send(&self.stream, unsent, flags);
-        let short = result.is_ok_and(|count| count < unsent.len());
+        let asked = unsent.len();
+        let result = kernel.send(&self.socket, unsent, then == Then::More);
+        let short = matches!(result, Ok(count) if count < asked);
         settle(&mut self.latch.writable, short, result)
     }
 
     /// Sends part of a file. A short count leaves the latch alone: the socket may be full, or the file may
     /// have become shorter, and only asking again tells.
-    fn send_file(&mut self, budget: usize, last: bool) -> io::Result<usize> {
+    fn send_file(&mut self, kernel: &mut K, budget: usize, last: bool) -> io::Result<usize> {
         check(self.latch.writable)?;
         if last {
-            self.cork();
+            self.cork(kernel);
         }
         let Some((file, offset, length)) = self.session.file() else { return Ok(0) };
         let most = usize::try_from(length).unwrap_or(usize::MAX).min(budget);
-        let mut offset = offset;
-        let result = rustix::fs::sendfile(&self.stream, file, Some(&mut offset), most);
+        let result = kernel.send_file(&self.socket, file, offset, most);
         settle(&mut self.latch.writable, false, result)
     }
 
     /// Holds the last segment back until the FIN, which then rides with it.
-    fn cork(&mut self) {
+    fn cork(&mut self, kernel: &mut K) {
         if !self.corked {
-            self.corked = SockRef::from(&self.stream).set_tcp_cork(true).is_ok();
+            self.corked = kernel.cork(&self.socket);
         }
     }
 }
@@ -252,8 +289,7 @@ fn check(latch: bool) -> io::Result<()> {
 }
 
 /// Clears the latch if the call was refused, or did all there was to do.
-fn settle(latch: &mut bool, dry: bool, result: rustix::io::Result<usize>) -> io::Result<usize> {
-    let result = result.map_err(io::Error::from);
+fn settle(latch: &mut bool, dry: bool, result: io::Result<usize>) -> io::Result<usize> {
     let refused = matches!(&result, Err(error) if error.kind() == ErrorKind::WouldBlock);
     if refused || dry {
         *latch = false;

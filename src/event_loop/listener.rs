@@ -1,14 +1,13 @@
 //! A listening socket, and the service that its connections get.
 
+use crate::kernel::Kernel;
 use crate::now::Now;
 use crate::session::Session;
 use crate::session::http::{Http, HttpOptions};
 use crate::session::upper::{Upper, UpperOptions};
 use rustix::io::Errno;
-use rustix::net::SocketFlags;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,11 +35,13 @@ impl Service {
 
 /// A guest of the event loop.
 #[derive(Debug)]
-pub struct Listener {
-    /// The socket, TCP or Unix, to be registered.
-    pub socket: OwnedFd,
+pub struct Listener<K: Kernel> {
+    /// The socket, TCP or Unix, to be watched.
+    pub socket: K::Socket,
     /// What it is for.
     pub service: Service,
+    /// Where its connections count: see [`Door`](super::door::Door).
+    pub room: u16,
     /// The latch: connections may be waiting.
     pub ready: bool,
     /// When to try again, while accepting pauses.
@@ -49,9 +50,9 @@ pub struct Listener {
 
 /// What came of accepting.
 #[derive(Debug)]
-pub enum Accepted {
+pub enum Accepted<S> {
     /// A connection, and whose it is where that has an address.
-    Stream(OwnedFd, Option<SocketAddr>),
+    Stream(S, Option<SocketAddr>),
     /// Nobody is waiting.
     Nobody,
     /// Somebody was waiting and is no more: the error is one connection's, as accept(2) says of those
@@ -61,23 +62,24 @@ pub enum Accepted {
     Exhausted(io::Error),
 }
 
-impl Listener {
+impl<K: Kernel> Listener<K> {
     /// A listener that has said nothing yet. The socket must not block.
-    pub fn new(socket: OwnedFd, service: Service) -> Listener {
-        Listener { socket, service, ready: false, paused_until: None }
+    pub fn new(socket: K::Socket, service: Service) -> Listener<K> {
+        Listener { socket, service, room: 0, ready: false, paused_until: None }
     }
 
     /// Takes one connection.
-    pub fn accept(&mut self) -> Accepted {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        match rustix::net::acceptfrom_with(&self.socket, flags) {
-            Ok((stream, peer)) => Accepted::Stream(stream, peer.and_then(|peer| peer.try_into().ok())),
-            Err(Errno::AGAIN) => {
-                self.ready = false;
-                Accepted::Nobody
-            }
-            Err(error) if is_shortage(error) => Accepted::Exhausted(error.into()),
-            Err(error) => Accepted::GaveUp(error.into()),
+    pub fn accept(&mut self, kernel: &mut K) -> Accepted<K::Socket> {
+        match kernel.accept(&self.socket) {
+            Ok((stream, peer)) => Accepted::Stream(stream, peer),
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::AGAIN) => {
+                    self.ready = false;
+                    Accepted::Nobody
+                }
+                Some(errno) if !is_shortage(errno) => Accepted::GaveUp(error),
+                _ => Accepted::Exhausted(error),
+            },
         }
     }
 }

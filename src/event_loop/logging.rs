@@ -2,9 +2,10 @@
 
 use super::{EventLoop, Guest, What};
 use crate::http::content::Content;
+use crate::kernel::Kernel;
 use crate::now::Now;
 
-impl<C: Content> EventLoop<C> {
+impl<K: Kernel, C: Content> EventLoop<K, C> {
     /// Collects the lines of this turn, and writes them when it is time.
     pub(super) fn write_log(&mut self, now: &Now) {
         let Some(log) = &mut self.log else { return };

@@ -1,16 +1,18 @@
 //! The heart: one thread, one poll, everybody served in turn.
 //!
-//! [`EventLoop::run`] is all of it. A turn has three parts: ask the kernel who is ready and only take
-//! note of it; give everybody in the queue one lap, each with a budget; look after those whose time has
-//! come. Listeners and UDP sockets stand in the same queue as connections, so none of them can starve
-//! the others. Nothing here knows what the bytes mean.
+//! [`EventLoop::run`] is all of it. A turn of the loop has three parts: ask the kernel who is ready and only
+//! take note of it; give those in the queue a lap, each with a budget; look after those whose time has come.
+//! Listeners and UDP sockets stand in the same queue as connections, so none of them can starve the others.
+//! Nothing here knows what the bytes mean.
 
 pub mod answers;
-pub mod clock;
 pub mod connection;
 pub mod door;
 pub mod listener;
 mod logging;
+pub mod memory;
+pub mod queue;
+mod relief;
 pub mod slots;
 mod stopping;
 pub mod timers;
@@ -19,20 +21,17 @@ pub mod udp;
 use crate::access_log::AccessLog;
 use crate::buffer::Desk;
 use crate::http::content::Content;
-use crate::limits;
+use crate::kernel::{Event, Interest, Kernel};
+use crate::limits::{self, Limits};
 use crate::now::Now;
-use connection::Connection;
+use connection::{Connection, Means};
 use door::Door;
 use listener::Listener;
 use log::{debug, trace};
-use mio::event::Event;
-use mio::net::UnixStream;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry};
+use memory::Memory;
+use queue::{Line, Queue};
 use slots::{Id, Slots};
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 use timers::{Hint, Timers};
 use udp::Udp;
@@ -49,16 +48,19 @@ pub enum Verdict {
 }
 
 /// The loop, its guests, and what it lends to them.
-pub struct EventLoop<C> {
-    poll: Poll,
-    guests: Slots<Guest>,
-    queue: VecDeque<Id>,
+pub struct EventLoop<K: Kernel, C> {
+    kernel: K,
+    limits: Limits,
+    guests: Slots<Guest<K>>,
+    queue: Queue,
     timers: Timers,
     door: Door,
+    memory: Memory,
     desk: Desk,
     site: C,
     log: Option<AccessLog>,
-    drain: Duration,
+    /// What was moved since the clock was last read, as [`limits::LOOK`] counts it.
+    spent: usize,
     /// When to stop waiting for replies under way; set by the first request to stop.
     stopping: Option<Instant>,
     stopped: bool,
@@ -73,41 +75,48 @@ pub enum Ring {
     Reopen,
 }
 
-struct Guest {
-    what: What,
+struct Guest<K: Kernel> {
+    what: What<K>,
     queued: bool,
     hint: Hint,
+}
+
+impl<K: Kernel> Guest<K> {
+    fn new(what: What<K>) -> Guest<K> {
+        Guest { what, queued: false, hint: None }
+    }
 }
 
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly every guest is a connection; a box would cost each of them"
 )]
-enum What {
-    Connection(Connection),
-    Listener(Box<Listener>),
-    Udp(Box<Udp>),
+enum What<K: Kernel> {
+    Connection(Connection<K>),
+    Listener(Box<Listener<K>>),
+    Udp(Box<Udp<K>>),
     /// Bytes in it mean something.
-    Bell(UnixStream, Ring),
+    Bell(K::Socket, Ring),
 }
 
-impl<C: Content> EventLoop<C> {
-    /// A loop without guests. At most `max_connections` are let in at once, and after a request to stop
-    /// replies under way have `drain` to finish.
-    pub fn new(site: C, max_connections: usize, drain: Duration) -> io::Result<EventLoop<C>> {
-        Ok(EventLoop {
-            poll: Poll::new()?,
+impl<K: Kernel, C: Content> EventLoop<K, C> {
+    /// A loop without guests.
+    pub fn new(kernel: K, site: C, limits: Limits) -> EventLoop<K, C> {
+        EventLoop {
+            kernel,
+            limits,
             guests: Slots::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             timers: Timers::default(),
-            door: Door::new(max_connections.min(slots::MOST / 2)),
-            desk: Desk::new(),
+            door: Door::new(limits.connections.min(slots::MOST / 2)),
+            memory: Memory::new(limits.memory),
+            desk: Desk::new(limits.buffer),
             site,
             log: None,
-            drain,
+            spent: 0,
             stopping: None,
             stopped: false,
-        })
+        }
     }
 
     /// Has every response of HTTP logged, by sessions that [`HttpOptions::logged`] says it to.
@@ -119,27 +128,27 @@ impl<C: Content> EventLoop<C> {
 
     /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
     pub fn run(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(limits::EVENTS);
+        let mut events = Vec::new();
         loop {
-            let everybody = self.wait(&mut events)?;
-            let now = clock::read();
-            for event in &events {
-                self.note(event);
-            }
-            for _ in 0..self.queue.len() {
-                let Some(id) = self.queue.pop_front() else { break };
-                match self.drive(id, &now) {
-                    Verdict::Wait => {}
-                    Verdict::Again => self.enqueue(id),
-                    Verdict::Done => self.close(id),
+            self.hear(&mut events)?;
+            let mut now = self.kernel.now();
+            for line in [Line::Heard, Line::Busy] {
+                let end = now.instant + self.limits.lap;
+                for _ in 0..self.queue.len(line) {
+                    if now.instant >= end {
+                        break; // the rest has its turn in the next lap, behind those heard meanwhile
+                    }
+                    let Some(id) = self.queue.pop(line) else { break };
+                    self.drive(id, &mut now);
                 }
             }
-            // Nobody's time is up who may be among those ready and not yet heard.
-            while everybody && let Some(id) = self.timers.due(now.instant) {
-                self.expire(id, &now);
+            for _ in 0..self.limits.due {
+                let Some(id) = self.timers.due(now.instant) else { break };
+                self.expire(id, &mut now);
             }
             self.site.tidy(&now);
             self.write_log(&now);
+            self.give_memory_back(&now);
             if self.is_over(&now) {
                 self.log_the_rest(&now);
                 return Ok(());
@@ -148,149 +157,182 @@ impl<C: Content> EventLoop<C> {
     }
 
     /// Adds a listener.
-    pub fn add_listener(&mut self, listener: Listener) -> io::Result<()> {
-        self.seat(What::Listener(Box::new(listener)), Interest::READABLE).map(drop)
+    pub fn add_listener(&mut self, mut listener: Listener<K>) -> io::Result<()> {
+        listener.room = self.door.add_room();
+        self.invite(What::Listener(Box::new(listener)), Interest::Reading).map(drop)
     }
 
     /// Adds a UDP socket.
-    pub fn add_udp(&mut self, udp: Udp) -> io::Result<()> {
-        self.seat(What::Udp(Box::new(udp)), Interest::READABLE | Interest::WRITABLE).map(drop)
+    pub fn add_udp(&mut self, udp: Udp<K>) -> io::Result<()> {
+        self.invite(What::Udp(Box::new(udp)), Interest::Both).map(drop)
     }
 
     /// Adds a stream whose bytes ask the loop for something.
-    pub fn add_bell(&mut self, bell: UnixStream, ring: Ring) -> io::Result<()> {
-        self.seat(What::Bell(bell, ring), Interest::READABLE).map(drop)
+    pub fn add_bell(&mut self, bell: K::Socket, ring: Ring) -> io::Result<()> {
+        self.invite(What::Bell(bell, ring), Interest::Reading).map(drop)
     }
 
-    /// Waits for events: not at all while somebody is queued, else until the next timer. Returns whether
-    /// these are all that there are.
-    fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
-        loop {
-            let timeout = if self.queue.is_empty() {
-                let log = self.log.as_ref().and_then(AccessLog::due);
-                let next =
-                    [self.timers.next(), self.site.due(), self.stopping, log].into_iter().flatten().min();
-                next.map(|next| next.saturating_duration_since(Instant::now()))
-            } else {
-                Some(Duration::ZERO)
-            };
-            match self.poll.poll(events, timeout) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => return result.map(|()| events.iter().count() < limits::EVENTS),
+    /// Takes note of everybody who has become ready. Waits for the first of them: not at all while somebody
+    /// is queued, else until the next timer.
+    fn hear(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        let mut timeout = self.patience();
+        // All there are, but not for ever: while we listen others become ready.
+        for _ in 0..=self.guests.len() / self.limits.events {
+            while let Err(error) = self.kernel.wait(events, self.limits.events, timeout) {
+                if error.kind() != ErrorKind::Interrupted {
+                    return Err(error);
+                }
+                timeout = self.patience();
             }
+            for event in &*events {
+                self.note(event);
+            }
+            if events.len() < self.limits.events {
+                break;
+            }
+            timeout = Some(Duration::ZERO);
         }
+        Ok(())
+    }
+
+    /// How long there will be nothing to do, unless the kernel has news.
+    fn patience(&mut self) -> Option<Duration> {
+        if !self.queue.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let log = self.log.as_ref().and_then(AccessLog::due);
+        let dues = [self.timers.next(), self.site.due(), self.stopping, log, self.memory.due()];
+        let next = dues.into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(self.kernel.now().instant))
     }
 
     /// Latches what the kernel said of somebody and puts them in the queue. No I/O, and nobody comes or
     /// goes here.
     fn note(&mut self, event: &Event) {
-        let id = Id::from(event.token());
+        let id = Id::from(event.token);
         let Some(guest) = self.guests.get(id) else {
             trace!("{id}: an event for somebody who has left");
             return;
         };
         trace!(
             "{id}: ready:{}{}{}",
-            if event.is_readable() { " readable" } else { "" },
-            if event.is_writable() { " writable" } else { "" },
-            if event.is_read_closed() { " hung up" } else { "" }
+            if event.readiness.readable { " readable" } else { "" },
+            if event.readiness.writable { " writable" } else { "" },
+            if event.readiness.hung_up { " hung up" } else { "" }
         );
         match &mut guest.what {
-            What::Connection(connection) => connection.note(event),
+            What::Connection(connection) => connection.note(event.readiness),
             What::Listener(listener) => listener.ready = true,
-            What::Udp(udp) => udp.note(event),
+            What::Udp(udp) => udp.note(event.readiness),
             What::Bell(..) => {}
         }
-        self.enqueue(id);
+        self.enqueue(id, Line::Heard);
     }
 
-    /// Puts somebody at the end of the queue, once.
-    fn enqueue(&mut self, id: Id) {
-        if let Some(guest) = self.guests.get(id)
-            && !guest.queued
-        {
-            guest.queued = true;
-            self.queue.push_back(id);
+    /// Puts somebody in the queue, once.
+    fn enqueue(&mut self, id: Id, line: Line) {
+        let Some(guest) = self.guests.get(id) else { return };
+        if std::mem::replace(&mut guest.queued, true) {
+            return;
+        }
+        match guest.what {
+            What::Connection(_) => self.queue.push(line, id),
+            What::Listener(_) | What::Udp(_) | What::Bell(..) => self.queue.push_first(id),
         }
     }
 
-    /// One guest's turn.
-    fn drive(&mut self, id: Id, now: &Now) -> Verdict {
-        let Some(guest) = self.guests.get(id) else { return Verdict::Wait };
+    /// One guest's turn, and what follows from it. Returns what it moved, as [`limits::TURN`] counts it.
+    fn drive(&mut self, id: Id, now: &mut Now) -> usize {
+        let Some(guest) = self.guests.get(id) else { return 0 };
         guest.queued = false;
-        match &mut guest.what {
+        let (verdict, work) = match &mut guest.what {
             What::Connection(connection) => {
-                let verdict = connection.drive(id, &mut self.desk, now, &mut self.site);
-                if verdict != Verdict::Done {
+                let mut means = Means {
+                    kernel: &mut self.kernel,
+                    desk: &mut self.desk,
+                    site: &mut self.site,
+                    budget: self.limits.turn,
+                    most_read: self.memory.most_read(),
+                };
+                let held = connection.held();
+                let turn = connection.drive(id, &mut means, now);
+                if turn.verdict != Verdict::Done {
                     self.timers.look_at(id, &mut guest.hint, connection.look_at());
                 }
+                self.memory.changed(held, connection.held());
                 if self.desk.lines.len() >= limits::LOG_BATCH {
                     self.write_log(now);
                 }
-                verdict
+                (turn.verdict, turn.work)
             }
-            What::Udp(udp) => udp.drive(id, now),
-            What::Listener(_) => self.accept(id, now),
-            What::Bell(..) => self.ring(id, now),
+            What::Udp(udp) => (udp.drive(id, &mut self.kernel, now), limits::LOOK / 2),
+            What::Listener(_) => (self.accept(id, now), limits::STEP),
+            What::Bell(..) => (self.ring(id, now), limits::STEP),
+        };
+        match verdict {
+            Verdict::Wait => {}
+            Verdict::Again => self.enqueue(id, Line::Busy),
+            Verdict::Done => self.close(id),
         }
+        if self.memory.is_exceeded() {
+            self.free_memory(now);
+        }
+        self.spend(work, now);
+        work
     }
 
     /// Somebody's hint has come. Their deadline may have moved since; if it has not, they have a turn.
-    fn expire(&mut self, id: Id, now: &Now) {
+    fn expire(&mut self, id: Id, now: &mut Now) {
         let Some(guest) = self.guests.get(id) else { return };
         guest.hint = None;
         match &mut guest.what {
             What::Connection(connection) => {
-                if connection.is_due(now) {
-                    self.enqueue(id);
+                if connection.is_due(&mut self.kernel, now) {
+                    self.drive(id, now);
                 } else {
                     self.timers.look_at(id, &mut guest.hint, connection.look_at());
                 }
             }
             What::Listener(listener) => {
                 listener.paused_until = None;
-                self.enqueue(id);
+                self.enqueue(id, Line::Heard);
             }
-            What::Udp(_) | What::Bell(..) => {}
+            What::Udp(_) | What::Bell(..) => self.enqueue(id, Line::Heard),
         }
     }
 
-    /// Seats and registers a guest, for all that it will ever want to know. Nothing is registered twice.
-    fn seat(&mut self, what: What, interest: Interest) -> io::Result<Id> {
-        let id = self.guests.seat(Guest { what, queued: false, hint: None });
-        let registered = match self.guests.get(id) {
-            Some(guest) => guest.what.register(self.poll.registry(), id, interest),
-            None => Ok(()),
-        };
-        if let Err(error) = registered {
-            self.guests.leave(id);
-            return Err(error);
-        }
+    /// Seats a guest and has the kernel watch it, for all that it will ever want to know.
+    fn invite(&mut self, what: What<K>, interest: Interest) -> io::Result<Id> {
+        let id = self.guests.seat(Guest::new(what));
+        self.watch(id, interest).inspect_err(|_| drop(self.guests.leave(id)))?;
         Ok(id)
+    }
+
+    /// Nobody is watched twice.
+    fn watch(&mut self, id: Id, interest: Interest) -> io::Result<()> {
+        let Some(guest) = self.guests.get(id) else { return Ok(()) };
+        let socket = match &guest.what {
+            What::Connection(connection) => connection.socket(),
+            What::Listener(listener) => &listener.socket,
+            What::Udp(udp) => udp.socket(),
+            What::Bell(bell, _) => bell,
+        };
+        self.kernel.watch(socket, id.into(), interest)
     }
 
     /// The only exit. Dropping the socket closes it, which also takes it out of the poll.
     fn close(&mut self, id: Id) {
         let Some(mut guest) = self.guests.leave(id) else { return };
         self.timers.forget(id, &mut guest.hint);
-        if let What::Connection(_) = guest.what {
-            debug!("{id}: closed");
-            if let Some(waiting) = self.door.leave() {
-                self.resume(waiting);
+        match &guest.what {
+            What::Connection(connection) => {
+                debug!("{id}: closed");
+                self.memory.changed(connection.held(), 0);
+                self.door.leave(connection.room());
+                self.resume_waiting();
             }
-        }
-    }
-}
-
-impl What {
-    fn register(&mut self, registry: &Registry, id: Id, interest: Interest) -> io::Result<()> {
-        match self {
-            What::Connection(connection) => connection.register(registry, id, interest),
-            What::Listener(listener) => {
-                registry.register(&mut SourceFd(&listener.socket.as_raw_fd()), id.into(), interest)
-            }
-            What::Udp(udp) => registry.register(udp.socket(), id.into(), interest),
-            What::Bell(bell, _) => registry.register(bell, id.into(), interest),
+            What::Listener(listener) => self.door.close_room(listener.room),
+            What::Udp(_) | What::Bell(..) => {}
         }
     }
 }

@@ -4,7 +4,6 @@
 //! guest may still be on its way. So an id is the place and a serial number, and an id whose guest has
 //! left finds nobody. That is normal and no error.
 
-use mio::Token;
 use slab::Slab;
 use std::fmt;
 
@@ -53,9 +52,40 @@ impl<G> Slots<G> {
         Some(self.seats.remove(id.place()).1)
     }
 
+    /// How many guests there are.
+    pub fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// Whether another guest can be seated without memory that the system may not have. (A Vec that can't
+    /// grow ends the program.)
+    pub fn has_room(&mut self) -> bool {
+        if self.seats.len() < self.seats.capacity() {
+            return true;
+        }
+        let size = std::mem::size_of::<(usize, G)>() + std::mem::size_of::<usize>();
+        let grown = (self.seats.capacity() * 2).max(4).saturating_mul(size);
+        Vec::<u8>::new().try_reserve_exact(grown).is_ok()
+    }
+
+    /// Gives memory back that guests have left who sat behind all others.
+    pub fn shrink(&mut self) {
+        self.seats.shrink_to_fit();
+    }
+
+    /// Everybody here now.
+    pub fn iter(&self) -> impl Iterator<Item = (Id, &G)> {
+        self.seats.iter().map(|(place, (serial, guest))| (Id(serial << PLACE_BITS | place), guest))
+    }
+
     /// The ids of everybody here now.
     pub fn ids(&self) -> Vec<Id> {
-        self.seats.iter().map(|(place, (serial, _))| Id(serial << PLACE_BITS | place)).collect()
+        self.iter().map(|(id, _)| id).collect()
     }
 }
 
@@ -75,15 +105,15 @@ impl Id {
     }
 }
 
-impl From<Id> for Token {
-    fn from(id: Id) -> Token {
-        Token(id.0)
+impl From<Id> for usize {
+    fn from(id: Id) -> usize {
+        id.0
     }
 }
 
-impl From<Token> for Id {
-    fn from(token: Token) -> Id {
-        Id(token.0)
+impl From<usize> for Id {
+    fn from(token: usize) -> Id {
+        Id(token)
     }
 }
 
@@ -121,7 +151,7 @@ mod tests {
         let mut slots = Slots::new();
         for n in 0..1000 {
             let id = slots.seat(n);
-            assert_eq!(Id::from(Token::from(id)), id);
+            assert_eq!(Id::from(usize::from(id)), id);
             assert_eq!(slots.get(id), Some(&mut n.clone()));
         }
     }

@@ -1,27 +1,36 @@
 //! How the loop ends: first gently, then at once.
 
+use super::queue::Line;
 use super::slots::Id;
 use super::{EventLoop, Guest, Ring, Verdict, What};
 use crate::http::content::Content;
+use crate::kernel::Kernel;
+use crate::limits;
 use crate::now::Now;
 use log::{info, warn};
-use std::io::Read;
+use std::io::ErrorKind;
 
-impl<C: Content> EventLoop<C> {
+impl<K: Kernel, C: Content> EventLoop<K, C> {
     /// Reads a bell, and does what it asks for. The first ring of one for stopping does it gently, the
     /// second at once.
     pub(super) fn ring(&mut self, id: Id, now: &Now) -> Verdict {
-        let Some(Guest { what: What::Bell(bell, ring), .. }) = self.guests.get(id) else {
+        let Some(Guest { what: What::Bell(bell, ring), hint, .. }) = self.guests.get(id) else {
             return Verdict::Wait;
         };
         // What matters is one or more than one, so what doesn't fit here can be left unread.
         let mut rings = [0; 16];
-        let ring = *ring;
-        match (bell.read(&mut rings), ring) {
+        match (self.kernel.receive(bell, &mut rings), *ring) {
             (Ok(0), _) => return Verdict::Done,
             (Ok(count), Ring::Stop) => (0..count).for_each(|_| self.stop(now)),
             (Ok(_), Ring::Reopen) => self.log.iter_mut().for_each(|log| log.reopen(now.instant)),
-            (Err(_), _) => return Verdict::Wait,
+            (Err(error), _) if error.kind() == ErrorKind::WouldBlock => return Verdict::Wait,
+            (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
+            (Err(error), _) => {
+                // Nothing else would bring the signal back.
+                warn!("a signal can't be read: {error}");
+                self.timers.look_at(id, hint, Some(now.instant + limits::ACCEPT_PAUSE));
+                return Verdict::Wait;
+            }
         }
         Verdict::Again
     }
@@ -31,16 +40,22 @@ impl<C: Content> EventLoop<C> {
             self.stopped = true;
             return;
         }
-        info!("stopping: {} connections are open", self.door.inside);
-        self.stopping = Some(now.instant + self.drain);
+        info!("stopping: {} connections are open", self.door.inside());
+        self.stopping = Some(now.instant + self.limits.drain);
         for id in self.guests.ids() {
             let Some(guest) = self.guests.get(id) else { continue };
             match &mut guest.what {
                 What::Connection(connection) => {
-                    connection.stop();
-                    self.enqueue(id);
+                    connection.stop(now);
+                    self.enqueue(id, Line::Heard);
                 }
-                What::Listener(_) | What::Udp(_) => self.close(id),
+                What::Listener(listener) => {
+                    // Those who wait are still let in; it is closed when nobody does.
+                    self.kernel.close_backlog(&listener.socket);
+                    listener.ready = true;
+                    self.enqueue(id, Line::Heard);
+                }
+                What::Udp(_) => self.close(id),
                 What::Bell(..) => {}
             }
         }
@@ -49,9 +64,9 @@ impl<C: Content> EventLoop<C> {
     /// Whether there is nothing left to wait for.
     pub(super) fn is_over(&self, now: &Now) -> bool {
         let Some(deadline) = self.stopping else { return false };
-        if now.instant >= deadline && self.door.inside > 0 {
-            warn!("{} connections did not finish in time", self.door.inside);
+        if now.instant >= deadline && self.door.inside() > 0 {
+            warn!("{} connections did not finish in time", self.door.inside());
         }
-        self.stopped || self.door.inside == 0 || now.instant >= deadline
+        self.stopped || now.instant >= deadline || (self.door.inside() == 0 && self.door.is_closed())
     }
 }

@@ -6,55 +6,53 @@
 use super::Verdict;
 use super::answers::Answers;
 use super::slots::Id;
+use crate::kernel::{Kernel, Readiness};
 use crate::limits;
 use crate::now::Now;
 use log::{debug, trace};
-use mio::event::Event;
-use mio::net::UdpSocket;
 use std::io::ErrorKind;
-use std::os::fd::AsFd;
 
 /// A guest of the event loop.
-pub struct Udp {
-    socket: UdpSocket,
+pub struct Udp<K: Kernel> {
+    socket: K::Socket,
     answers: Answers,
     readable: bool,
     writable: bool,
 }
 
-impl Udp {
+impl<K: Kernel> Udp<K> {
     /// A bound socket, which doesn't block, and the answers for it.
-    pub fn new(socket: UdpSocket, answers: Answers) -> Udp {
+    pub fn new(socket: K::Socket, answers: Answers) -> Udp<K> {
         Udp { socket, answers, readable: false, writable: false }
     }
 
-    /// The socket, to be registered.
-    pub fn socket(&mut self) -> &mut UdpSocket {
-        &mut self.socket
+    /// The socket, to be watched.
+    pub fn socket(&self) -> &K::Socket {
+        &self.socket
     }
 
     /// Remembers what the kernel says.
-    pub fn note(&mut self, event: &Event) {
-        self.readable |= event.is_readable() || event.is_error();
-        self.writable |= event.is_writable() || event.is_error();
+    pub fn note(&mut self, said: Readiness) {
+        self.readable |= said.readable;
+        self.writable |= said.writable;
     }
 
     /// Answers until there is nothing to answer, no room to send, or the budget is spent.
-    pub fn drive(&mut self, id: Id, now: &Now) -> Verdict {
+    pub fn drive(&mut self, id: Id, kernel: &mut K, now: &Now) -> Verdict {
         for _ in 0..limits::BATCHES {
-            if !self.flush(id) || !self.readable {
+            if !self.flush(id, kernel) || !self.readable {
                 return Verdict::Wait;
             }
-            self.receive(id, now);
-            if !self.flush(id) || !self.readable {
+            self.receive(id, kernel, now);
+            if !self.flush(id, kernel) || !self.readable {
                 return Verdict::Wait;
             }
         }
         Verdict::Again
     }
 
-    fn receive(&mut self, id: Id, now: &Now) {
-        match self.answers.receive(self.socket.as_fd()) {
+    fn receive(&mut self, id: Id, kernel: &mut K, now: &Now) {
+        match kernel.receive_datagrams(&self.socket, self.answers.batch()) {
             Ok(count) => {
                 trace!("{id}: received {count} datagrams");
                 // A batch that isn't full emptied the socket; the next datagram is a new edge.
@@ -69,12 +67,12 @@ impl Udp {
     }
 
     /// Sends what is to be sent. Returns whether nothing is left.
-    fn flush(&mut self, id: Id) -> bool {
+    fn flush(&mut self, id: Id, kernel: &mut K) -> bool {
         while self.answers.unsent() > 0 {
             if !self.writable {
                 return false;
             }
-            match self.answers.send(self.socket.as_fd(), id) {
+            match self.answers.send_by(|batch| kernel.send_datagrams(&self.socket, batch), id) {
                 Ok(count) => trace!("{id}: sent {count} datagrams"),
                 Err(_) => self.writable = false,
             }

@@ -15,7 +15,7 @@ use super::exchange::Following;
 use super::journal::Journal;
 use super::uppering::Uppering;
 use super::{Need, Then, after};
-use crate::buffer::{Buffer, Desk};
+use crate::buffer::{Buffer, Desk, OutOfMemory};
 use crate::http::content::Content;
 use crate::limits;
 use crate::now::Now;
@@ -62,6 +62,8 @@ pub struct Http {
     begun: bool,
     /// The replies rendered so far end in one that closes the connection.
     last: bool,
+    /// A request was answered.
+    answered: bool,
     stopping: bool,
 }
 
@@ -89,6 +91,7 @@ impl Http {
             journal: None,
             begun: false,
             last: false,
+            answered: false,
             stopping: false,
         }
     }
@@ -104,11 +107,25 @@ impl Http {
         self.output.borrow_from(&mut desk.output);
     }
 
-    pub(super) fn rise(&mut self, desk: &mut Desk) {
-        self.input.give_back(&mut desk.input);
-        self.output.give_back(&mut desk.output);
+    pub(super) fn rise(&mut self, desk: &mut Desk) -> Result<(), OutOfMemory> {
+        let (input, output) =
+            (self.input.give_back(&mut desk.input), self.output.give_back(&mut desk.output));
         if let Some(journal) = &mut self.journal {
             journal.move_to(&mut desk.lines);
+        }
+        input.and(output)
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.input.held() + self.output.held() + self.journal.as_ref().map_or(0, |journal| journal.held())
+    }
+
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::Replying => Some(self.deadline - limits::WRITE_TIME),
+            State::Reading if self.uppering.is_some() => Some(self.deadline - limits::BODY_TIME),
+            State::Reading if self.begun => Some(self.deadline - limits::HEAD_TIME),
+            State::Reading | State::Ending(_) => None,
         }
     }
 
@@ -217,16 +234,19 @@ impl Http {
                 self.state = State::Ending(Ending::Shutdown);
             }
             State::Reading if self.begun => self.expire_head(now),
+            // Nothing lies unread, or it would have been read: there is nothing to be lost by a plain close.
+            State::Reading if self.stopping => self.state = State::Ending(Ending::Close),
             State::Reading => self.state = State::Ending(Ending::Shutdown),
             State::Replying => self.state = State::Ending(Ending::Abort),
             State::Ending(ending) => ending.expired(),
         }
     }
 
-    pub(super) fn stop(&mut self, unread: bool) {
+    pub(super) fn stop(&mut self, now: &Now) {
         self.stopping = true;
         if self.is_resting() {
-            self.state = State::Ending(if unread { Ending::Shutdown } else { Ending::Close });
+            let patience = if self.answered { Duration::ZERO } else { limits::LAST_CHANCE };
+            self.deadline = self.deadline.min(now.instant + patience);
         }
     }
 
@@ -255,6 +275,7 @@ impl Http {
             return;
         }
         self.begun = false;
+        self.answered = true;
         self.deadline = after(now.instant, self.options.keep_alive);
         self.advance(now, site);
     }

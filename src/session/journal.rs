@@ -118,6 +118,14 @@ impl Journal {
         }
     }
 
+    /// Bytes that it keeps.
+    pub fn held(&self) -> usize {
+        let asked = |reply: &Reply| {
+            reply.asked.line.len() + reply.asked.referer.len() + reply.asked.agent.len() + size_of::<Reply>()
+        };
+        self.replies.iter().map(asked).sum()
+    }
+
     /// Moves the lines that are complete to where they are collected.
     pub fn move_to(&mut self, lines: &mut Vec<u8>) {
         lines.append(&mut self.lines);

@@ -15,7 +15,7 @@ pub mod journal;
 pub mod upper;
 pub mod uppering;
 
-use crate::buffer::Desk;
+use crate::buffer::{Desk, OutOfMemory};
 use crate::http::content::Content;
 use crate::now::Now;
 use ending::Ending;
@@ -85,9 +85,20 @@ impl Session {
         either!(self, s => s.sit(desk))
     }
 
-    /// Returns the buffers, and keeps only what is left over.
-    pub fn rise(&mut self, desk: &mut Desk) {
+    /// Returns the buffers, and keeps only what is left over. Where there is no memory for that, the connection
+    /// can't go on.
+    pub fn rise(&mut self, desk: &mut Desk) -> Result<(), OutOfMemory> {
         either!(self, s => s.rise(desk))
+    }
+
+    /// Bytes that it keeps between its turns, besides itself.
+    pub fn held(&self) -> usize {
+        either!(self, s => s.held())
+    }
+
+    /// Since when a request or a reply under way has made no progress; `None` if nothing is.
+    pub fn waits_since(&self) -> Option<Instant> {
+        either!(self, s => s.waits_since())
     }
 
     /// The connection is over: nothing more will be sent. Leaves its last lines for the access log.
@@ -174,14 +185,14 @@ impl Session {
         either!(self, s => s.expired(now))
     }
 
-    /// The server is stopping: finish the reply under way, begin no other. `unread` says whether the
-    /// driver knows of bytes that haven't been received, which a plain close would answer with a reset.
-    pub fn stop(&mut self, unread: bool) {
-        either!(self, s => s.stop(unread))
+    /// The server is stopping: finish the reply under way, begin no other. What has come and wasn't read yet is
+    /// still answered: a session that rests has its [`deadline`](Self::deadline) now, and one of which nothing
+    /// was ever heard in [`limits::LAST_CHANCE`](crate::limits::LAST_CHANCE).
+    pub fn stop(&mut self, now: &Now) {
+        either!(self, s => s.stop(now))
     }
 
-    /// Whether it waits for a request or message of which nothing has come, so that [`stop`](Self::stop)
-    /// would end it at once.
+    /// Whether it waits for a request or message of which nothing has come.
     pub fn is_resting(&self) -> bool {
         either!(self, s => s.is_resting())
     }

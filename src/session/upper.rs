@@ -5,7 +5,7 @@
 
 use super::ending::Ending;
 use super::{Need, Then, after};
-use crate::buffer::{Buffer, Desk};
+use crate::buffer::{Buffer, Desk, OutOfMemory};
 use crate::limits;
 use crate::now::Now;
 use crate::uppercase::uppercase;
@@ -54,6 +54,8 @@ pub struct Upper {
     owed: u64,
     /// Replies still to be given.
     replies_left: u64,
+    /// A message was answered.
+    answered: bool,
     stopping: bool,
 }
 
@@ -76,6 +78,7 @@ impl Upper {
             unit: 0,
             at: 0,
             owed: 0,
+            answered: false,
             stopping: false,
         };
         session.pause_or_read(now);
@@ -87,7 +90,7 @@ impl Upper {
         self.repeat_message();
     }
 
-    pub(super) fn rise(&mut self, desk: &mut Desk) {
+    pub(super) fn rise(&mut self, desk: &mut Desk) -> Result<(), OutOfMemory> {
         // A reply is described, not copied: one message, and how much of it is owed.
         if self.owed > 0 {
             self.at %= self.unit;
@@ -100,7 +103,18 @@ impl Upper {
                 self.at = 0;
             }
         }
-        self.message.give_back(&mut desk.input);
+        self.message.give_back(&mut desk.input)
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.message.held()
+    }
+
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        match self.state {
+            State::Replying { until } => Some(until - limits::WRITE_TIME),
+            _ => None,
+        }
     }
 
     pub(super) fn need(&self) -> Need {
@@ -165,6 +179,7 @@ impl Upper {
         self.message.clear();
         self.at = 0;
         self.unit = 0;
+        self.answered = true;
         if self.is_last_reply() {
             self.state = State::Ending(Ending::Shutdown);
         } else {
@@ -182,18 +197,22 @@ impl Upper {
     pub(super) fn expired(&mut self, now: &Now) {
         match &mut self.state {
             State::Pausing { .. } => self.read(now),
+            // Nothing lies unread, or it would have been read: there is nothing to be lost by a plain close.
+            State::Reading { .. } if self.stopping => self.state = State::Ending(Ending::Close),
             State::Reading { .. } => self.state = State::Ending(Ending::Shutdown),
             State::Replying { .. } => self.state = State::Ending(Ending::Abort),
             State::Ending(ending) => ending.expired(),
         }
     }
 
-    pub(super) fn stop(&mut self, unread: bool) {
+    pub(super) fn stop(&mut self, now: &Now) {
         self.stopping = true;
-        match self.state {
+        match &mut self.state {
             State::Pausing { .. } => self.state = State::Ending(Ending::Shutdown),
-            State::Reading { .. } => {
-                self.state = State::Ending(if unread { Ending::Shutdown } else { Ending::Close });
+            State::Reading { until } => {
+                let patience = if self.answered { Duration::ZERO } else { limits::LAST_CHANCE };
+                let last = now.instant + patience;
+                *until = Some(until.map_or(last, |until| until.min(last)));
             }
             State::Replying { .. } | State::Ending(_) => {}
         }

@@ -61,7 +61,7 @@ impl Http {
             self.begin(now);
         }
         // Otherwise at most empty lines have come, and those don't extend the silence that is allowed.
-        if self.stopping && !self.begun {
+        if self.stopping && !self.begun && self.answered {
             self.state = State::Ending(Ending::Shutdown);
         }
     }

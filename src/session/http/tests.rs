@@ -54,23 +54,22 @@ impl Driven {
             large: Bytes::Shared(vec![b'L'; LARGE].into()),
             file: Arc::new(File::open("/dev/null").expect("a file to hold; nobody reads it")),
         };
-        Driven { session: Http::new(Arc::new(options), &now), desk: Desk::new(), site, now }
+        Driven { session: Http::new(Arc::new(options), &now), desk: Desk::default(), site, now }
     }
 
     fn usual() -> Driven {
-        Driven::new(HttpOptions {
-            keep_alive: Duration::from_secs(1),
-            close_on_error: false,
-            upper: true,
-            logged: false,
-        })
+        Driven::new(Driven::options())
+    }
+
+    fn options() -> HttpOptions {
+        HttpOptions { keep_alive: Duration::from_secs(1), close_on_error: false, upper: true, logged: false }
     }
 
     fn receive(&mut self, bytes: &[u8]) {
         self.session.sit(&mut self.desk);
         self.session.room()[..bytes.len()].copy_from_slice(bytes);
         self.session.received(bytes.len(), &self.now, &mut self.site);
-        self.session.rise(&mut self.desk);
+        self.session.rise(&mut self.desk).unwrap();
     }
 
     /// Does what is needed to send, `most` bytes at a time; a file is sent as so many `F`.
@@ -94,9 +93,9 @@ impl Driven {
                 }
                 _ => break,
             }
-            self.session.rise(&mut self.desk);
+            self.session.rise(&mut self.desk).unwrap();
         }
-        self.session.rise(&mut self.desk);
+        self.session.rise(&mut self.desk).unwrap();
         String::from_utf8(sent).expect("replies in ASCII")
     }
 
@@ -105,7 +104,7 @@ impl Driven {
         assert!(self.session.deadline().is_some_and(|deadline| deadline <= self.now.instant), "too early");
         self.session.sit(&mut self.desk);
         self.session.expired(&self.now);
-        self.session.rise(&mut self.desk);
+        self.session.rise(&mut self.desk).unwrap();
     }
 }
 
@@ -160,7 +159,7 @@ fn a_file_follows_its_head_and_the_fin_follows_the_file() {
     driven.session.sit(&mut driven.desk);
     let head = driven.session.unsent().len();
     driven.session.sent(head, &driven.now, &mut driven.site);
-    driven.session.rise(&mut driven.desk);
+    driven.session.rise(&mut driven.desk).unwrap();
     assert_eq!(driven.session.need(), Need::SendFile { last: true });
     driven.send_all(usize::MAX);
     assert_eq!(driven.session.need(), Need::Shutdown);
@@ -291,20 +290,29 @@ fn without_keep_alive_each_reply_closes() {
 
 #[test]
 fn stopping_lets_the_request_under_way_finish() {
-    let mut idle = Driven::usual();
-    idle.session.stop(false);
-    assert_eq!(idle.session.need(), Need::Close);
+    let mut resting = Driven::usual();
+    resting.receive(request("/small").as_bytes());
+    resting.send_all(usize::MAX);
+    resting.session.stop(&resting.now);
+    resting.pass(Duration::ZERO);
+    assert_eq!(resting.session.need(), Need::Close);
+
+    let mut silent = Driven::new(HttpOptions { keep_alive: Duration::from_secs(60), ..Driven::options() });
+    silent.session.stop(&silent.now);
+    assert_eq!(silent.session.deadline(), Some(silent.now.instant + limits::LAST_CHANCE));
+    silent.receive(request("/small").as_bytes());
+    assert!(silent.send_all(usize::MAX).contains("Connection: close"));
 
     let mut begun = Driven::usual();
     begun.receive(b"GET /small HTTP/1.1\r\n");
-    begun.session.stop(false);
+    begun.session.stop(&begun.now);
     begun.receive(b"Host: a\r\n\r\n");
     assert!(begun.send_all(usize::MAX).contains("Connection: close"));
     assert_eq!(begun.session.need(), Need::Shutdown);
 
     let mut replying = Driven::usual();
     replying.receive(request("/file").as_bytes());
-    replying.session.stop(false);
+    replying.session.stop(&replying.now);
     assert_eq!(statuses(&replying.send_all(1000)), ["200"]);
     assert_eq!(replying.session.need(), Need::Shutdown);
 }

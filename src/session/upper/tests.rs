@@ -12,7 +12,7 @@ struct Driven {
 impl Driven {
     fn new(options: UpperOptions) -> Driven {
         let now = Now::new(Instant::now(), SystemTime::now());
-        Driven { session: Upper::new(Arc::new(options), &now), desk: Desk::new(), now }
+        Driven { session: Upper::new(Arc::new(options), &now), desk: Desk::default(), now }
     }
 
     fn receive(&mut self, bytes: &[u8]) -> usize {
@@ -21,7 +21,7 @@ impl Driven {
         let count = room.len().min(bytes.len());
         room[..count].copy_from_slice(&bytes[..count]);
         self.session.received(count, &self.now);
-        self.session.rise(&mut self.desk);
+        self.session.rise(&mut self.desk).unwrap();
         count
     }
 
@@ -31,7 +31,7 @@ impl Driven {
         let unsent = self.session.unsent();
         let bytes = unsent[..unsent.len().min(most)].to_vec();
         self.session.sent(bytes.len(), &self.now);
-        self.session.rise(&mut self.desk);
+        self.session.rise(&mut self.desk).unwrap();
         bytes
     }
 
@@ -142,15 +142,24 @@ fn silence_and_stalling_end() {
 fn stopping_finishes_the_reply_under_way() {
     let mut driven = Driven::new(UpperOptions::default());
     driven.receive(b"abc");
-    driven.session.stop(false);
+    driven.session.stop(&driven.now);
     assert_eq!(driven.session.need(), Need::Write(Then::Fin));
     driven.send(100);
     assert_eq!(driven.session.need(), Need::Shutdown);
+}
 
-    let mut idle = Driven::new(UpperOptions::default());
-    idle.session.stop(false);
-    assert_eq!(idle.session.need(), Need::Close);
-    let mut unread = Driven::new(UpperOptions::default());
-    unread.session.stop(true);
-    assert_eq!(unread.session.need(), Need::Shutdown);
+#[test]
+fn stopping_ends_rest_and_gives_the_unheard_a_chance() {
+    let mut resting = Driven::new(UpperOptions::default());
+    resting.receive(b"abc");
+    resting.send(100);
+    resting.session.stop(&resting.now);
+    resting.pass(Duration::ZERO);
+    assert_eq!(resting.session.need(), Need::Close);
+
+    let mut silent = Driven::new(UpperOptions::default());
+    silent.session.stop(&silent.now);
+    assert_eq!(silent.session.deadline(), Some(silent.now.instant + limits::LAST_CHANCE));
+    silent.receive(b"abc");
+    assert_eq!(silent.session.need(), Need::Write(Then::Fin));
 }

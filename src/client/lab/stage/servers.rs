@@ -125,6 +125,7 @@ fn empty() -> Config {
         autoindex: false,
         access_log: None,
         max_connections: Some(64),
+        memory: crate::limits::MEMORY,
         drain: Duration::ZERO,
     }
 }

@@ -1,0 +1,121 @@
+//! What connections keep between their turns, in bytes, and the bound for all of them together.
+//!
+//! A connection keeps something only where it has to wait in the middle: half a request, or a reply that its
+//! peer doesn't take. One peer can't make it keep much, but there may be very many peers. So there is one
+//! budget. From half of it on, less is read at a time, so that whoever reads their replies keeps next to
+//! nothing. Above it, whoever has made no progress for longest is reset.
+
+use crate::limits;
+use std::time::Instant;
+
+/// The budget, and what of it is used.
+#[derive(Debug)]
+pub struct Memory {
+    most: usize,
+    held: usize,
+    /// The most that was in use since memory was last given back to the system.
+    peak: usize,
+    /// Not before then is it given back again.
+    next: Option<Instant>,
+    /// When the log was last told that somebody had to go.
+    complained: Option<Instant>,
+}
+
+impl Memory {
+    /// A budget of so many bytes.
+    pub fn new(most: usize) -> Memory {
+        Memory { most, held: 0, peak: 0, next: None, complained: None }
+    }
+
+    /// A connection that kept `before` bytes keeps `after` now.
+    pub fn changed(&mut self, before: usize, after: usize) {
+        self.held = self.held - before + after;
+        self.peak = self.peak.max(self.held);
+    }
+
+    /// The bytes in use.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// How many bytes may be read at once: all there is room for, or little while memory is scarce.
+    pub fn most_read(&self) -> usize {
+        if self.held > self.most / 2 { limits::STEP } else { usize::MAX }
+    }
+
+    /// Whether somebody has to go.
+    pub fn is_exceeded(&self) -> bool {
+        self.held > self.most
+    }
+
+    /// Down to how many bytes memory is to be freed once the budget is exceeded. A little below the bound,
+    /// so that looking for those who go isn't done again for the next byte.
+    pub fn target(&self) -> usize {
+        self.most - self.most / 16
+    }
+
+    /// Whether it is time to tell the log: an attack must not fill the disk.
+    pub fn may_complain(&mut self, now: Instant) -> bool {
+        let due = self.complained.is_none_or(|last| now.duration_since(last) >= limits::COMPLAINT_PAUSE);
+        if due {
+            self.complained = Some(now);
+        }
+        due
+    }
+
+    /// When [`is_loose`](Self::is_loose) may be true, if nothing else happens.
+    pub fn due(&self) -> Option<Instant> {
+        self.next.filter(|_| self.has_fallen())
+    }
+
+    /// Whether so much was freed since the last time that it is worth giving it back to the system.
+    /// Once a second at most: it takes some milliseconds where there is much.
+    pub fn is_loose(&self, now: Instant) -> bool {
+        self.has_fallen() && self.next.is_none_or(|next| next <= now)
+    }
+
+    /// What was free has been given back.
+    pub fn given_back(&mut self, now: Instant) {
+        self.peak = self.held;
+        self.next = Some(now + limits::GIVE_BACK_PAUSE);
+    }
+
+    fn has_fallen(&self) -> bool {
+        self.peak >= limits::GIVE_BACK && self.held <= self.peak / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_was_freed_is_given_back_once_a_second() {
+        let start = Instant::now();
+        let mut memory = Memory::new(64 * limits::GIVE_BACK);
+        assert!(!memory.is_loose(start));
+        memory.changed(0, 8 * limits::GIVE_BACK);
+        assert!(!memory.is_loose(start), "it is in use");
+        memory.changed(8 * limits::GIVE_BACK, 2 * limits::GIVE_BACK);
+        assert!(memory.is_loose(start));
+        memory.given_back(start);
+        memory.changed(2 * limits::GIVE_BACK, 0);
+        assert!(!memory.is_loose(start) && memory.due().is_some());
+        assert!(memory.is_loose(start + limits::GIVE_BACK_PAUSE));
+        memory.given_back(start + limits::GIVE_BACK_PAUSE);
+        assert!(!memory.is_loose(start + Duration::from_secs(100)) && memory.due().is_none());
+    }
+
+    #[test]
+    fn scarce_memory_makes_reads_small_before_anybody_has_to_go() {
+        let mut memory = Memory::new(1 << 20);
+        memory.changed(0, 1 << 19);
+        assert_eq!(memory.most_read(), usize::MAX);
+        memory.changed(0, 1);
+        assert_eq!(memory.most_read(), limits::STEP);
+        assert!(!memory.is_exceeded());
+        memory.changed(0, 1 << 19);
+        assert!(memory.is_exceeded() && memory.target() < 1 << 20);
+    }
+}
