@@ -9,7 +9,7 @@
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`access_log`] | files; never a socket |
-//! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
+//! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`descriptors`], [`sys`] | sockets, readiness, the clock |
 //! | 5 | [`server`], [`values`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
 //! Where to begin reading: [`event_loop::EventLoop::run`] is the heart, [`session::Need`] is the one idea.
@@ -21,6 +21,7 @@ pub mod buffer;
 pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod descriptors;
 pub mod event_loop;
 pub mod http;
 pub mod kernel;

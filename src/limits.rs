@@ -85,9 +85,16 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often at most the log is told that accepting pauses: an attack must not fill the disk.
 pub const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
-/// Descriptors left aside from the default connection cap: listeners, the poller, logs, open files. Where
-/// there are few at all, a quarter of them.
+/// Descriptors left aside for files, where there are many: what connections don't hold themselves but are sent.
+/// Where there are few, one for each connection.
 pub const SPARE_DESCRIPTORS: usize = 64;
+
+/// Descriptors that are opened when places have been counted: for the signals' ends of the bells, and for a log that is
+/// opened anew before the old one is closed.
+pub const LATE_DESCRIPTORS: usize = 8;
+
+/// Descriptors that looking up a file takes for a moment: its directory, and the file itself.
+pub const LOOKUPS: usize = 2;
 
 /// Readiness events taken from the kernel in one turn. Those beyond come in the next.
 pub const EVENTS: usize = 512;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; `main.rs` is above all of them.
-const FLOORS: [(&str, u32); 18] = [
+const FLOORS: [(&str, u32); 19] = [
     ("uppercase", 0),
     ("limits", 0),
     ("buffer", 0),
@@ -21,6 +21,7 @@ const FLOORS: [(&str, u32); 18] = [
     ("kernel", 4),
     ("event_loop", 4),
     ("sockets", 4),
+    ("descriptors", 4),
     ("sys", 4),
     ("server", 5),
     ("client", 5),

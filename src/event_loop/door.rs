@@ -51,6 +51,11 @@ impl Door {
         Door { most, inside: 0, rooms: Vec::new(), waiting: VecDeque::new(), complained: None }
     }
 
+    /// From now on at most so many connections may be inside.
+    pub fn allow(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// A room for the connections of another listener.
     pub fn add_room(&mut self) -> u16 {
         self.rooms.push(Room::default());

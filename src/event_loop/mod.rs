@@ -126,6 +126,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         self.log = Some(log);
     }
 
+    /// Lets in at most so many connections at once.
+    pub fn allow(&mut self, connections: usize) {
+        self.door.allow(connections.min(slots::MOST / 2));
+    }
+
     /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
