@@ -79,8 +79,12 @@ pub const BACKLOG: i32 = 4096;
 /// directory, which takes them some 50 µs.
 pub const PATH_LOCK: Duration = Duration::from_secs(2);
 
-/// How long accepting pauses when descriptors or places have run out, unless a connection closes first.
+/// How long accepting pauses when descriptors or places have run out, unless a connection closes first; and anything
+/// else whose error may stay.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Errors in a row that are tried again at once, as if each were one peer's.
+pub const ERRORS: usize = 64;
 
 /// How often at most the log is told that accepting pauses: an attack must not fill the disk.
 pub const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);

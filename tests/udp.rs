@@ -3,6 +3,8 @@
 //! Loopback delivers a datagram before `send` returns, so the order of things is known without waiting:
 //! what was sent before a datagram that has been answered has itself been dealt with.
 
+#[path = "support/faults.rs"]
+mod faults;
 mod support;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -294,4 +296,45 @@ fn replies_wait_for_room_and_none_is_lost() {
     }
     let sends = server.said().iter().filter(|line| line.contains("sent ")).count();
     assert!(sends > 2, "the send buffer never filled: {sends} calls sent it all");
+}
+
+#[test]
+fn an_error_of_receiving_that_stays_is_waited_out_and_told() {
+    let folder = Folder::new();
+    let trace = folder.path().join("trace");
+    let arguments = ["--udp", "0", "--tcp", "0"];
+    // For want of memory a few times; then as ever.
+    let injection = ["recvmmsg:error=ENOMEM:when=1..5"];
+    let Some(command) = faults::with_faults(&injection, &trace, &arguments) else { return };
+    let server = Shoutd::spawn(command);
+    let socket = udp_to(server.udp());
+    let start = Instant::now();
+    assert_eq!(ask(&socket, b"patience"), b"PATIENCE");
+    assert!(start.elapsed() >= Duration::from_millis(450), "five pauses of 100 ms");
+    server.wait_for_log("receiving datagrams pauses: Cannot allocate memory");
+    assert_eq!(ask(&socket, b"and then"), b"AND THEN");
+    // And for ever: the others are served, and nothing spins.
+    let injection = ["recvmmsg:error=EIO"];
+    let Some(command) = faults::with_faults(&injection, &trace, &arguments) else { return };
+    let server = Shoutd::spawn(command);
+    udp_to(server.udp()).send(b"hello").unwrap();
+    server.wait_for_log("receiving datagrams pauses: Input/output error");
+    thread::sleep(Duration::from_secs(2)); // in which it tries again
+    assert_eq!(conversation(server.tcp(), "line"), b"LINE");
+    let tries = faults::calls(&trace, "recvmmsg");
+    assert!((10..60).contains(&tries), "{tries} tries in 2 s");
+}
+
+#[test]
+fn an_error_of_one_datagram_or_an_interruption_is_no_pause() {
+    let folder = Folder::new();
+    for error in ["EINTR", "ECONNREFUSED"] {
+        let injection = [&*format!("recvmmsg:error={error}:when=1..20")];
+        let trace = folder.path().join("trace");
+        let Some(command) = faults::with_faults(&injection, &trace, &["--udp", "0"]) else { return };
+        let server = Shoutd::spawn(command);
+        let socket = udp_to(server.udp());
+        assert_eq!(ask(&socket, b"at once"), b"AT ONCE");
+        assert!(server.said().iter().all(|line| !line.contains("pauses")));
+    }
 }

@@ -1,5 +1,7 @@
 //! HTTP on Unix sockets: the same service at a path, which is taken with care and given back at the end.
 
+#[path = "support/faults.rs"]
+mod faults;
 #[path = "support/log_lines.rs"]
 mod log_lines;
 #[path = "unix_socket/paths.rs"]

@@ -1,6 +1,7 @@
 //! The path of a Unix socket: whose it is, what stood there before, and what others do to it meanwhile.
 
 use super::{GET, ask, dial, is_socket, place, start};
+use crate::faults::with_faults;
 use crate::support::*;
 use rustix::fs::{FlockOperation, flock};
 use std::fs;
@@ -8,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -124,25 +125,9 @@ fn paths_that_cannot_be_are_one_line() {
     assert_eq!(wait_for_end(&mut empty.0), Some(2));
 }
 
-/// The server with some of its system calls held up, so that others can come between two of them. `None` where
-/// that can't be done.
+/// The server with some of its system calls held up, so that others can come between two of them.
 fn held_up(calls: &str, time: Duration, arguments: &[&str]) -> Option<Command> {
-    if !Command::new("strace")
-        .args(["-qq", "-o", "/dev/null", "true"])
-        .status()
-        .is_ok_and(|status| status.success())
-    {
-        skip("strace is missing, or may not trace");
-        return None;
-    }
-    let plain = command(arguments);
-    let mut strace = Command::new("strace");
-    // The server is our child and strace is not (-D).
-    strace.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
-    strace.arg(format!("inject={calls}:delay_enter={}", time.as_micros()));
-    strace.arg(plain.get_program()).args(plain.get_args()).env_remove("RUST_LOG");
-    strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Some(strace)
+    with_faults(&[&format!("{calls}:delay_enter={}", time.as_micros())], Path::new("/dev/null"), arguments)
 }
 
 #[test]
