@@ -8,7 +8,7 @@
 //! | 0 | [`uppercase`], [`limits`], [`buffer`], [`likeness`], [`loop_guard`] | bytes |
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
-//! | 3 | [`site`], [`access_log`] | files; never a socket |
+//! | 3 | [`site`], [`outlet`], [`access_log`] | files; never a socket |
 //! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`descriptors`], [`sys`] | sockets, readiness, the clock |
 //! | 5 | [`server`], [`values`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
@@ -29,6 +29,7 @@ pub mod likeness;
 pub mod limits;
 pub mod loop_guard;
 pub mod now;
+pub mod outlet;
 pub mod server;
 pub mod session;
 pub mod site;

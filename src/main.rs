@@ -3,7 +3,8 @@
 
 use log::{error, warn};
 use shoutd::cli::Options;
-use shoutd::server::{Server, announce, outlive_file_limit};
+use shoutd::outlet::ServerLog;
+use shoutd::server::{Server, outlive_file_limit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    start_log(options.log.as_deref());
+    let log = start_log(options.log.as_deref());
     if let Err(error) = outlive_file_limit() {
         warn!("a log that may not grow any more will end the server: {error}");
     }
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     if config.autoindex && config.root.is_none() {
         warn!("--autoindex is not used: the built-in site has an index (--root DIR)");
     }
-    let server = match Server::bind(&config) {
+    let mut server = match Server::bind(&config) {
         Ok(server) => server,
         Err(error) => {
             error!("{error}");
@@ -37,7 +38,8 @@ fn main() -> ExitCode {
         }
     };
     let result = listen_to_signals(&server, config.access_log.is_some()).and_then(|()| {
-        announce(server.listening());
+        log.into_iter().for_each(|log| server.look_after(log));
+        server.announce();
         shoutd::sys::release_freed_memory();
         server.run()
     });
@@ -64,8 +66,9 @@ fn listen_to_signals(server: &Server, logs: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG.
-fn start_log(level: Option<&str>) {
+/// Logs to stderr: seconds since the start, level, and what happened. `--log` goes before RUST_LOG. Nobody has
+/// to read it: the loop never waits for stderr, and looks after what it didn't take at once.
+fn start_log(level: Option<&str>) -> Option<ServerLog> {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(log::LevelFilter::Info);
     match level {
@@ -79,5 +82,10 @@ fn start_log(level: Option<&str>) {
         let level = record.level().as_str().to_ascii_lowercase();
         writeln!(out, "{seconds:3}.{micros:06} {level:5} {}", record.args())
     });
+    let log = ServerLog::on_stderr().ok();
+    if let Some(log) = &log {
+        builder.target(env_logger::Target::Pipe(Box::new(log.clone())));
+    }
     builder.init();
+    log
 }

@@ -13,13 +13,14 @@ use crate::event_loop::{EventLoop, Ring};
 use crate::kernel::linux::{Linux, read_clock};
 use crate::limits::Limits;
 use crate::now::Now;
+use crate::outlet::ServerLog;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
 use crate::site::Site;
 use crate::sockets::{self, Place, UnixPath};
 use rustix::io::Errno;
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -130,6 +131,16 @@ impl Server {
         self.reopener.try_clone()
     }
 
+    /// Has the loop look after the server's own log.
+    pub fn look_after(&mut self, log: ServerLog) {
+        self.event_loop.look_after(log);
+    }
+
+    /// Says on stdout what was bound, and `ready`, without waiting for somebody to read it.
+    pub fn announce(&mut self) {
+        self.event_loop.announce(&announcement(&self.listening));
+    }
+
     /// Serves until it is stopped. Fails only if polling does.
     pub fn run(mut self) -> io::Result<()> {
         self.event_loop.run()
@@ -229,16 +240,10 @@ fn listen(
     take(Bound::Listener(socket, service)).map_err(fail)
 }
 
-/// Says on stdout what was bound, and `ready`. Scripts wait for the last of these lines. That nobody reads them
-/// is no reason not to serve.
-pub fn announce(listening: &[(&'static str, Place)]) {
-    let mut lines = String::new();
-    for (scheme, place) in listening {
-        lines += &format!("listening on {scheme}://{place}\n");
-    }
-    lines += "ready\n";
-    let mut stdout = io::stdout();
-    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+/// What is said on stdout: each socket that was bound, and `ready`. Scripts wait for the last of these lines.
+pub fn announcement(listening: &[(&'static str, Place)]) -> String {
+    let lines = listening.iter().map(|(scheme, place)| format!("listening on {scheme}://{place}\n"));
+    lines.chain(["ready\n".to_owned()]).collect()
 }
 
 /// Has writes to a file fail with EFBIG that may not grow any more (`ulimit -f`, setrlimit(2)): a log is then treated as

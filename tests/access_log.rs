@@ -87,6 +87,9 @@ fn every_response_is_logged_with_its_status_and_the_bytes_behind_its_head() {
         ("HEAD /none HTTP/1.1", "", "", 404, Some(0)),
         ("GET /.hidden HTTP/1.1", "", "", 404, Some(14)),
         ("GET /%zz HTTP/1.1", "", "", 400, None),
+        ("POST a.txt HTTP/1.1", "Content-Length: 2\r\n", "xy", 400, Some(16)),
+        ("HEAD a.txt HTTP/1.1", "", "", 400, Some(0)),
+        ("CONNECT a:443 HTTP/1.1", "", "GET / HTTP/1.1\r\n\r\n", 405, None),
         ("PUT /a.txt HTTP/1.1", "Content-Length: 2\r\n", "xy", 405, None),
         ("GET /a.txt HTTP/1.1", "Content-Length: 2\r\n", "xy", 200, Some(5)),
         ("GET /a.txt HTTP/1.1", "Content-Length: 9999999\r\n", "", 413, None),
@@ -103,6 +106,7 @@ fn every_response_is_logged_with_its_status_and_the_bytes_behind_its_head() {
         ("POST /upper HTTP/1.1", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n", 200, Some(5)),
         ("POST /upper HTTP/1.1", "Transfer-Encoding: chunked\r\n", "x\r\n", 400, None),
         ("POST /upper HTTP/1.1", "Transfer-Encoding: chunked\r\n", "1\r\na\r\nx", 200, Some(6)),
+        ("POST /upper HTTP/1.1", "Transfer-Encoding: chunked\r\n", "HEAD / HTTP/1.1\r\n\r\n", 400, Some(16)),
         ("GET /upper HTTP/1.1", "", "", 405, None),
     ] {
         let reply = conversation(server.http(), format!("{line}\r\nHost: a\r\n{fields}\r\n{body}"));

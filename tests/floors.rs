@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each module of the library; `main.rs` is above all of them.
-const FLOORS: [(&str, u32); 19] = [
+const FLOORS: [(&str, u32); 20] = [
     ("uppercase", 0),
     ("limits", 0),
     ("buffer", 0),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u32); 19] = [
     ("http", 1),
     ("session", 2),
     ("site", 3),
+    ("outlet", 3),
     ("access_log", 3),
     ("kernel", 4),
     ("event_loop", 4),

@@ -2,8 +2,11 @@
 
 mod support;
 
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::thread;
 use support::*;
 
 /// What is said at a log level from the start until a TCP exchange of 20 bytes is over and a silent HTTP
@@ -71,6 +74,88 @@ fn nobody_has_to_read_what_it_says() {
     for _ in 0..10 {
         assert_eq!(conversation(address, "anybody?"), b"ANYBODY?");
     }
+    assert!(Command::new("kill").arg(child.0.id().to_string()).status().unwrap().success());
+    assert_eq!(wait_for_end(&mut child.0), Some(0));
+}
+
+/// Asks for a path on a connection that is kept.
+fn ask(stream: &mut TcpStream, path: &str) -> Response {
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+    read_response(stream, false)
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_stops_nothing() {
+    let (kept, writer) = io::pipe().unwrap();
+    let mut command = command(&["--tcp", "0", "--http", "0", "--udp", "0", "--log", "debug"]);
+    command.stderr(writer);
+    let mut server = Shoutd::spawn(command);
+    let mut stream = connect(server.http());
+    for _ in 0..2000 {
+        assert_eq!(ask(&mut stream, "/file.txt").status, 200);
+    }
+    assert_eq!(conversation(server.tcp(), "still there?"), b"STILL THERE?");
+    let socket = udp_to(server.udp());
+    socket.send(b"and there?").unwrap();
+    assert_eq!(socket.recv(&mut [0; 100]).unwrap(), 10);
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    drop(kept);
+}
+
+#[test]
+fn what_a_late_reader_of_stderr_misses_is_counted() {
+    let (mut kept, writer) = io::pipe().unwrap();
+    let mut command = command(&["--http", "0", "--log", "debug", "--keep-alive", "1h"]);
+    command.stderr(writer);
+    let server = Shoutd::spawn(command);
+    let mut stream = connect(server.http());
+    let long = format!("/{}", "x".repeat(1000));
+    for _ in 0..1000 {
+        assert_eq!(ask(&mut stream, &long).status, 404);
+    }
+    let told = thread::spawn(move || {
+        let mut said = Vec::new();
+        let mut piece = [0; 65536];
+        while !String::from_utf8_lossy(&said).contains("lines of this log are lost") {
+            let count = kept.read(&mut piece).unwrap();
+            assert!(count > 0, "it ended without a word of it");
+            said.extend_from_slice(&piece[..count]);
+        }
+    });
+    told.join().unwrap();
+}
+
+#[test]
+fn a_stdout_that_is_full_doesnt_keep_it_from_serving() {
+    let folder = Folder::new();
+    let (mut kept, writer) = io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut filled = 0;
+    while let Ok(count) = (&writer).write(&[b'#'; 4096]) {
+        filled += count;
+    }
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    let path = folder.path().join("socket");
+    let mut command = command(&["--http", &format!("unix:{}", path.display())]);
+    command.stdout(writer).stderr(Stdio::null());
+    let mut child = Killed(command.spawn().unwrap());
+    drop(command);
+    eventually(|| UnixStream::connect(&path).is_ok(), || "it doesn't listen".to_owned());
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /file.txt HTTP/1.0\r\n\r\n").unwrap();
+    assert!(read_to_end(&mut stream).starts_with(b"HTTP/1.1 200 OK"));
+    // When somebody reads at last, the lines come.
+    let mut said = vec![0; filled];
+    kept.read_exact(&mut said).unwrap();
+    let mut lines = Vec::new();
+    while !lines.ends_with(b"\nready\n") {
+        let mut byte = [0];
+        kept.read_exact(&mut byte).unwrap();
+        lines.extend_from_slice(&byte);
+    }
+    assert!(lines.starts_with(b"listening on http://unix:"));
     assert!(Command::new("kill").arg(child.0.id().to_string()).status().unwrap().success());
     assert_eq!(wait_for_end(&mut child.0), Some(0));
 }

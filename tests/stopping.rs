@@ -245,3 +245,61 @@ fn a_reader_of_its_output_who_is_gone_does_not_end_it() {
     };
     assert_eq!(status.code(), Some(0));
 }
+
+#[test]
+fn the_backlog_is_served_before_the_end() {
+    let mut server = Shoutd::start(&["--tcp", "0", "--http", "0", "--keep-alive", "1h", "--drain", "1h"]);
+    let mut kept = ask(server.http(), "/file.txt");
+    assert_eq!(read_response(&mut kept, false).status, 200);
+    // While it sleeps, connections are made that it never hears of before the signal.
+    server.signal("STOP");
+    let mut web: Vec<TcpStream> = (0..100).map(|_| ask(server.http(), "/file.txt")).collect();
+    let mut shouting: Vec<TcpStream> = (0..100).map(|_| send(server.tcp(), b"hello")).collect();
+    let silent = [connect(server.http()), connect(server.tcp())];
+    kept.write_all(b"GET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    server.signal("TERM");
+    server.signal("CONT");
+    for stream in &mut web {
+        assert_eq!(read_response(stream, false).status, 200);
+        assert_eq!(read_to_end(stream), b"", "an end without a reset");
+    }
+    for stream in &mut shouting {
+        assert_eq!(read_to_end(stream), b"HELLO");
+    }
+    assert_eq!(read_response(&mut kept, false).status, 200);
+    for mut stream in silent {
+        assert_eq!(read_to_end(&mut stream), b"", "an end without a reset, after a second");
+    }
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn who_is_silent_at_the_signal_has_a_second_for_a_request() {
+    let mut server = Shoutd::start(&["--tcp", "0", "--http", "0", "--keep-alive", "1h", "--drain", "1h"]);
+    let before = server.descriptors();
+    let (mut web, mut shouting) = (connect(server.http()), connect(server.tcp()));
+    server.wait_for_descriptors(before + 2);
+    stop(&server, "TERM");
+    web.write_all(b"GET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    shouting.write_all(b"hello").unwrap();
+    assert_eq!(read_response(&mut web, false).field("connection"), Some("close"));
+    assert_eq!(read_to_end(&mut shouting), b"HELLO");
+    drop((web, shouting));
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn more_than_the_places_there_are_wait_in_the_backlog_and_are_served_at_the_end() {
+    let arguments = ["--http", "0", "--max-connections", "3", "--keep-alive", "1h", "--drain", "1h"];
+    let mut server = Shoutd::start(&arguments);
+    let before = server.descriptors();
+    let inside: Vec<TcpStream> = (0..3).map(|_| connect(server.http())).collect();
+    server.wait_for_descriptors(before + 3);
+    let mut waiting: Vec<TcpStream> = (0..30).map(|_| ask(server.http(), "/file.txt")).collect();
+    stop(&server, "TERM");
+    for stream in &mut waiting {
+        assert_eq!(read_response(stream, false).status, 200);
+    }
+    drop((inside, waiting));
+    assert_eq!(server.wait().code(), Some(0));
+}

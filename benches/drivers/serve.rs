@@ -6,9 +6,9 @@ use crate::drivers::{self, Driver, Model};
 use clap::{Arg, value_parser};
 use log::{error, warn};
 use shoutd::cli::{self, Options};
-use shoutd::server::{announce, outlive_file_limit};
+use shoutd::server::{announcement, outlive_file_limit};
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Threads of the pool, unless said otherwise. They sleep most of the time, so it isn't the number of cores that
@@ -47,7 +47,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = outlive_file_limit().and_then(|()| stop_on_signals(&driver)).and_then(|()| {
-        announce(driver.listening());
+        // That nobody reads it is no reason not to serve.
+        let mut stdout = io::stdout();
+        let _ = stdout.write_all(announcement(driver.listening()).as_bytes()).and_then(|()| stdout.flush());
         shoutd::sys::release_freed_memory();
         driver.run()
     });

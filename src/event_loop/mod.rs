@@ -25,6 +25,7 @@ use crate::http::content::Content;
 use crate::kernel::{Event, Interest, Kernel};
 use crate::limits::{self, Limits};
 use crate::now::Now;
+use crate::outlet::{Outlet, ServerLog};
 use connection::{Connection, Means};
 use door::Door;
 use listener::Listener;
@@ -60,6 +61,10 @@ pub struct EventLoop<K: Kernel, C> {
     desk: Desk,
     site: C,
     log: Option<AccessLog>,
+    /// The server's own log, where it isn't written by somebody else.
+    own_log: Option<ServerLog>,
+    /// Standard output, as long as something for it couldn't be written.
+    stdout: Option<Outlet>,
     /// What was moved since the clock was last read, as [`limits::LOOK`] counts it.
     spent: usize,
     /// When to stop waiting for replies under way; set by the first request to stop.
@@ -114,6 +119,8 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             desk: Desk::new(limits.buffer),
             site,
             log: None,
+            own_log: None,
+            stdout: None,
             spent: 0,
             stopping: None,
             stopped: false,
@@ -207,9 +214,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             return Some(Duration::ZERO);
         }
         let log = self.log.as_ref().and_then(AccessLog::due);
-        let dues = [self.timers.next(), self.site.due(), self.stopping, log, self.memory.due()];
+        let now = self.kernel.now().instant;
+        let dues =
+            [self.timers.next(), self.site.due(), self.stopping, log, self.memory.due(), self.unwritten(now)];
         let next = dues.into_iter().flatten().min()?;
-        Some(next.saturating_duration_since(self.kernel.now().instant))
+        Some(next.saturating_duration_since(now))
     }
 
     /// Latches what the kernel said of somebody and puts them in the queue. No I/O, and nobody comes or

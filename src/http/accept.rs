@@ -12,10 +12,9 @@ pub struct Accepts<'a> {
 impl Accepts<'_> {
     /// Whether JSON is wanted rather than a page: it weighs more, or as much and only it is named.
     pub fn prefers_json(&self) -> bool {
-        let named = |names: [&str; 2]| names.into_iter().find_map(|name| weight(self.types, name));
-        let any = weight(self.types, "*/*").unwrap_or(0);
-        let json = named(["application/json", "application/*"]);
-        let page = named(["text/html", "text/*"]);
+        let names = ["application/json", "application/*", "text/html", "text/*", "*/*"];
+        let [json, any_application, html, any_text, any] = weights(self.types, names);
+        let (json, page, any) = (json.or(any_application), html.or(any_text), any.unwrap_or(0));
         match (json, page) {
             (Some(json), None) => json > 0 && json >= any,
             (Some(json), Some(page)) => json > page,
@@ -24,17 +23,29 @@ impl Accepts<'_> {
     }
 }
 
-/// The weight of a name in thousandths, if the list has it. A weight that can't be read counts as 0.
-pub fn weight(list: &[u8], name: &str) -> Option<u32> {
-    let mut members = list.split(|&byte| byte == b',');
-    members.find_map(|member| {
-        let mut parts = member.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-        if !parts.next()?.eq_ignore_ascii_case(name.as_bytes()) {
-            return None;
+/// The weights of some names in thousandths, if the list has them; of a name that stands there twice, the first.
+/// A weight that can't be read counts as 0. A list may be long, so it is read once, for all names.
+pub fn weights<const N: usize>(list: &[u8], names: [&str; N]) -> [Option<u32>; N] {
+    let mut found = [None; N];
+    for member in list.split(|&byte| byte == b',').filter(|member| !member.is_empty()) {
+        let name = match member.iter().position(|&byte| byte == b';') {
+            Some(end) => member[..end].trim_ascii(),
+            None => member.trim_ascii(),
+        };
+        let known = names.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        if let Some(place) = known
+            && found[place].is_none()
+        {
+            found[place] = Some(weight_of(member));
         }
-        let weight = parts.find_map(|part| part.strip_prefix(b"q=").or(part.strip_prefix(b"Q=")));
-        Some(weight.map_or(1000, thousandths))
-    })
+    }
+    found
+}
+
+fn weight_of(member: &[u8]) -> u32 {
+    let mut parameters = member.split(|&byte| byte == b';').skip(1).map(<[u8]>::trim_ascii);
+    let weight = parameters.find_map(|part| part.strip_prefix(b"q=").or(part.strip_prefix(b"Q=")));
+    weight.map_or(1000, thousandths)
 }
 
 /// Reads `0.5` (RFC 9110 section 12.4.2): at most three decimals, at most 1.

@@ -1,6 +1,6 @@
 //! Content codings (RFC 9110 sections 8.4.1 and 12.5.3): which compressed form of a file to send.
 
-use super::accept::weight;
+use super::accept::weights;
 
 /// A coding that a file may have beside it, already compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +64,17 @@ impl Codings {
 /// The coding to send to a client that sent this `Accept-Encoding`, of those available; `None` is the file
 /// as it is. A client that accepts nothing at all gets that too, as the RFC allows.
 pub fn choose(accept: &[u8], available: Codings) -> Option<Coding> {
-    let named = |name: &str| weight(accept, name);
-    let any = named("*");
-    let plain =
-        named("identity").or(any.filter(|&weight| weight == 0)).unwrap_or(if any.is_some() { 1 } else { 0 });
+    let [brotli, zstd, gzip, x_gzip, identity, any] =
+        weights(accept, ["br", "zstd", "gzip", "x-gzip", "identity", "*"]);
+    let plain = identity.or(any.filter(|&weight| weight == 0)).unwrap_or(if any.is_some() { 1 } else { 0 });
     let mut best = None;
     for coding in Coding::ALL.into_iter().filter(|&coding| available.has(coding)) {
-        let other_name = if coding == Coding::Gzip { named("x-gzip") } else { None };
-        let weight = named(coding.name()).or(other_name).or(any).unwrap_or(0);
+        let named = match coding {
+            Coding::Brotli => brotli,
+            Coding::Zstd => zstd,
+            Coding::Gzip => gzip.or(x_gzip),
+        };
+        let weight = named.or(any).unwrap_or(0);
         if weight > 0 && weight >= plain && best.is_none_or(|(_, most)| weight > most) {
             best = Some((coding, weight));
         }

@@ -8,6 +8,7 @@
 use crate::http::accept::Accepts;
 use crate::http::conditional::Conditions;
 use crate::http::response::Status;
+use crate::http::target::{Refused, Target, is_authority, may_be_in_host};
 use crate::limits;
 use std::mem::MaybeUninit;
 
@@ -16,8 +17,10 @@ use std::mem::MaybeUninit;
 pub struct Request<'a> {
     /// What to do.
     pub method: Method,
-    /// To what, undecoded.
+    /// To what, as it was written.
     pub target: &'a str,
+    /// To what, as it is understood.
+    pub subject: Subject<'a>,
     /// The minor version: 0 or 1.
     pub minor: u8,
     /// Whether the client wants to go on using the connection (RFC 9112 section 9.3).
@@ -45,10 +48,25 @@ pub enum Method {
     Post,
     /// OPTIONS.
     Options,
+    /// CONNECT, which only proxies have.
+    Connect,
     /// One that RFC 9110 or RFC 5789 defines and a file doesn't have: 405.
     NotAllowed,
     /// One that nobody here has heard of: 501.
     Unknown,
+}
+
+/// What a request is about: the forms of a target (RFC 9112 section 3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// A path, in origin form or absolute form.
+    Path(Target<'a>),
+    /// A path that is never looked for, such as that of a hidden file.
+    Hidden,
+    /// `*`, the server itself: of OPTIONS only.
+    Server,
+    /// The end of a tunnel, `host:port`: of CONNECT only.
+    Authority,
 }
 
 /// How long the body is (RFC 9112 section 6.3).
@@ -103,17 +121,38 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
     if minor > 0 && seen.other_expectation {
         return Err(Status::EXPECTATION_FAILED);
     }
+    let method = method_named(method);
+    let subject = Subject::of(method, target).ok_or(Status::BAD_REQUEST)?;
+    // Bytes behind a CONNECT may be meant for the tunnel, and then they must not be read as a request.
+    let may_stay = !seen.close && method != Method::Connect;
     Ok(Request {
-        method: method_named(method),
+        method,
         target,
+        subject,
         minor,
-        keep_alive: !seen.close && (minor > 0 || seen.keep_alive),
+        keep_alive: may_stay && (minor > 0 || seen.keep_alive),
         body,
         conditions,
         range,
         accepts,
         expects_continue: minor > 0 && seen.expects_continue,
     })
+}
+
+impl<'a> Subject<'a> {
+    /// What a target means to a method; `None` for a malformed one. Whatever the method, that is refused:
+    /// two readers might not agree what it is, and then not on what is behind it either.
+    fn of(method: Method, target: &'a str) -> Option<Subject<'a>> {
+        match (method, target) {
+            (Method::Options, "*") => Some(Subject::Server),
+            (Method::Connect, _) => is_authority(target, true).then_some(Subject::Authority),
+            _ => match Target::parse(target) {
+                Ok(target) => Some(Subject::Path(target)),
+                Err(Refused::Hidden) => Some(Subject::Hidden),
+                Err(Refused::Malformed) => None,
+            },
+        }
+    }
 }
 
 /// Turns a later minor version into the one that we know, as RFC 9110 section 2.5 has a server read it:
@@ -131,7 +170,8 @@ fn method_named(name: &str) -> Method {
         "HEAD" => Method::Head,
         "OPTIONS" => Method::Options,
         "POST" => Method::Post,
-        "PUT" | "DELETE" | "CONNECT" | "TRACE" | "PATCH" => Method::NotAllowed,
+        "CONNECT" => Method::Connect,
+        "PUT" | "DELETE" | "TRACE" | "PATCH" => Method::NotAllowed,
         _ => Method::Unknown,
     }
 }
@@ -196,11 +236,10 @@ impl Fields {
         }
     }
 
-    /// One host, not empty, of bytes that a host may have (RFC 9110 section 7.2, RFC 3986 section 3.2.2).
+    /// One host, not empty, of bytes that a host may have (RFC 9110 section 7.2).
     fn note_host(&mut self, value: &[u8]) -> Result<(), Status> {
         self.hosts += 1;
-        let well_formed =
-            value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(byte));
+        let well_formed = value.iter().all(|&byte| may_be_in_host(byte));
         if self.hosts == 1 && !value.is_empty() && well_formed { Ok(()) } else { Err(Status::BAD_REQUEST) }
     }
 

@@ -4,9 +4,7 @@
 //! `.` or `..` segment, no hidden one, no empty one, no NUL and no control byte; and a `%2F` never
 //! becomes a separator. Beneath the root the kernel guards the rest ([`crate::site::directory`]).
 
-use percent_encoding::{
-    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, percent_encode, utf8_percent_encode,
-};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 use std::borrow::Cow;
 use std::fmt::Display;
 
@@ -64,18 +62,21 @@ impl<'a> Target<'a> {
         if is_plain(path.as_bytes()) {
             return Ok(Target { path: Cow::Borrowed(path.as_bytes()), query });
         }
-        Ok(Target { path: Cow::Owned(resolve(path)?), query })
+        Ok(Target { path: Cow::Owned(resolve(path.as_bytes())?), query })
     }
 
     /// This path with a slash at its end, and the query, encoded for a `Location` field. As a resolved
     /// path has no empty segment and a backslash is encoded, it can't begin like another host's name.
     pub fn location_of_directory(&self) -> String {
-        format!("{}/{}", encode(&self.path), self.query_suffix())
+        let mut location: String = percent_encode(&self.path, ENCODED).collect();
+        location.push('/');
+        location + &self.query_suffix()
     }
 
     /// The query with its question mark, ready to follow a path in a `Location`; empty if there is none.
     pub fn query_suffix(&self) -> String {
-        self.query.map_or(String::new(), |query| format!("?{}", utf8_percent_encode(query, CONTROLS)))
+        let Some(query) = self.query else { return String::new() };
+        std::iter::once("?").chain(utf8_percent_encode(query, CONTROLS)).collect()
     }
 }
 
@@ -96,8 +97,47 @@ fn without_authority(text: &str) -> Result<&str, Refused> {
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return Err(Refused::Malformed);
     }
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    if end == 0 { Err(Refused::Malformed) } else { Ok(&rest[end..]) }
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    if is_authority(&rest[..end], false) { Ok(&rest[end..]) } else { Err(Refused::Malformed) }
+}
+
+/// Whether a byte may stand in a host, or before and in its port: `unreserved`, `sub-delims`, percent and what
+/// an IPv6 address needs (RFC 3986 section 3.2.2).
+pub fn may_be_in_host(byte: u8) -> bool {
+    // A bit for each, as a head may have thousands of them.
+    const BYTES: u128 = {
+        let (punctuation, mut set, mut at) = (b"-._~!$&'()*+,;=:[]%", 0, 0);
+        while at < punctuation.len() {
+            set |= 1 << punctuation[at];
+            at += 1;
+        }
+        set
+    };
+    byte.is_ascii_alphanumeric() || (byte.is_ascii() && BYTES >> byte & 1 == 1)
+}
+
+/// Whether a text is a host with a port, or one that may go without (RFC 3986 section 3.2). No host may be
+/// empty, and user information is an error in a request (RFC 9110 sections 4.2.1 and 4.2.4).
+pub fn is_authority(text: &str, with_port: bool) -> bool {
+    let bytes = text.as_bytes();
+    let colon = bytes.iter().rposition(|&byte| byte == b':' || byte == b']');
+    let (host, port) = match colon.filter(|&at| bytes[at] == b':') {
+        Some(at) => (&bytes[..at], Some(&text[at + 1..])),
+        None => (bytes, None),
+    };
+    let is_host = match host {
+        [b'[', inside @ .., b']'] => {
+            !inside.is_empty() && inside.iter().all(|&b| b.is_ascii_alphanumeric() || b":.".contains(&b))
+        }
+        _ => host.iter().all(|&byte| byte != b':' && may_be_in_host(byte)),
+    };
+    let is_port = match port {
+        None => !with_port,
+        Some(port) => {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && (!with_port || port.parse::<u16>().is_ok())
+        }
+    };
+    is_host && is_port && !host.is_empty()
 }
 
 /// Whether [`resolve`] would return these bytes as they are: nothing encoded, no segment that is empty
@@ -113,39 +153,50 @@ fn is_plain(path: &[u8]) -> bool {
     path.first() == Some(&b'/')
 }
 
-fn resolve(path: &str) -> Result<Vec<u8>, Refused> {
-    let segments = path.strip_prefix('/').ok_or(Refused::Malformed)?;
+/// Decodes %XX, strictly and once, and joins the segments that aren't empty: one pass, whatever the path is
+/// made of. Control bytes are refused: the NUL that ends a C string, and the line ends that would forge a
+/// log line.
+fn resolve(path: &[u8]) -> Result<Vec<u8>, Refused> {
+    let mut rest = path.strip_prefix(b"/").ok_or(Refused::Malformed)?;
     let mut resolved = Vec::with_capacity(path.len());
-    let mut hidden = false;
-    for segment in segments.split('/').filter(|segment| !segment.is_empty()) {
-        let first = resolved.is_empty();
-        let segment = decode(segment)?;
-        // A hidden file, `.` and `..` alike. Clients resolve dot segments before they ask.
-        hidden |= segment.starts_with(b".") && !(first && *segment == *b".well-known");
-        // A byte of the name, and no file name has it.
-        hidden |= segment.contains(&b'/');
-        resolved.push(b'/');
-        resolved.extend_from_slice(&segment);
+    resolved.push(b'/');
+    let (mut segment, mut hidden) = (1, false);
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        let byte = match byte {
+            b'/' => {
+                if segment < resolved.len() {
+                    hidden |= is_hidden(&resolved, segment);
+                    resolved.push(b'/');
+                    segment = resolved.len();
+                }
+                continue;
+            }
+            b'%' => {
+                let (&[high, low], behind) = rest.split_first_chunk().ok_or(Refused::Malformed)?;
+                rest = behind;
+                let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(Refused::Malformed);
+                let decoded = (digit(high)? << 4 | digit(low)?) as u8;
+                // A byte of the name, and no file name has it.
+                hidden |= decoded == b'/';
+                decoded
+            }
+            byte => byte,
+        };
+        if byte.is_ascii_control() {
+            return Err(Refused::Malformed);
+        }
+        resolved.push(byte);
     }
-    if segments.ends_with('/') || resolved.is_empty() {
-        resolved.push(b'/');
-    }
+    hidden |= is_hidden(&resolved, segment);
     if hidden { Err(Refused::Hidden) } else { Ok(resolved) }
 }
 
-/// Decodes %XX, strictly and once. Control bytes are refused: the NUL that ends a C string, and the line
-/// ends that would forge a log line.
-fn decode(segment: &str) -> Result<Cow<'_, [u8]>, Refused> {
-    let well_formed = segment.split('%').skip(1).all(|after| {
-        let digits = after.as_bytes();
-        digits.len() >= 2 && digits[0].is_ascii_hexdigit() && digits[1].is_ascii_hexdigit()
-    });
-    let decoded: Cow<[u8]> = percent_decode(segment.as_bytes()).into();
-    if well_formed && !decoded.iter().any(u8::is_ascii_control) {
-        Ok(decoded)
-    } else {
-        Err(Refused::Malformed)
-    }
+/// Whether what begins at `segment` is a hidden file, `.` and `..` alike. Clients resolve dot segments before
+/// they ask.
+fn is_hidden(resolved: &[u8], segment: usize) -> bool {
+    let name = &resolved[segment..];
+    name.first() == Some(&b'.') && !(segment == 1 && name == b".well-known")
 }
 
 #[cfg(test)]

@@ -4,9 +4,8 @@ use crate::buffer::Buffer;
 use crate::http::conditional::Outcome;
 use crate::http::content::{Body, Bytes, Content, Pieces, Reply};
 use crate::http::range::{self, Selection};
-use crate::http::request::{Framing, Method, Request};
+use crate::http::request::{Framing, Method, Request, Subject};
 use crate::http::response::{self, Connection, Status};
-use crate::http::target::{Refused, Target};
 use crate::limits;
 use crate::now::Now;
 use std::fs::File;
@@ -95,9 +94,9 @@ impl Exchange<'_> {
     /// Writes the reply; `None` where there was no room for it.
     pub fn answer(self, request: &Request, now: &Now, site: &mut impl Content) -> Option<Answered> {
         match request.method {
-            Method::NotAllowed | Method::Post => return self.not_allowed(now),
+            Method::NotAllowed | Method::Post | Method::Connect => return self.not_allowed(now),
             Method::Unknown => return self.plain(Status::NOT_IMPLEMENTED, "", now),
-            Method::Options => return self.options(request, now),
+            Method::Options => return self.options(now),
             Method::Get | Method::Head if self.is_upper => return self.not_allowed(now),
             Method::Get | Method::Head => {}
         }
@@ -106,18 +105,14 @@ impl Exchange<'_> {
         {
             return self.plain(Status::CONTENT_TOO_LARGE, "", now);
         }
-        match Target::parse(request.target) {
-            Ok(target) => self.conditional(request, site.find(&target, &request.accepts, now), now),
-            Err(Refused::Hidden) => self.reply(site.missing(now), now),
-            Err(Refused::Malformed) => self.plain(Status::BAD_REQUEST, "", now),
+        match &request.subject {
+            Subject::Path(target) => self.conditional(request, site.find(target, &request.accepts, now), now),
+            Subject::Hidden | Subject::Server | Subject::Authority => self.reply(site.missing(now), now),
         }
     }
 
     /// What may be done, to a path or (`*`) at all. It is the same for all files, so nothing is looked up.
-    fn options(self, request: &Request, now: &Now) -> Option<Answered> {
-        if request.target != "*" && Target::parse(request.target) == Err(Refused::Malformed) {
-            return self.plain(Status::BAD_REQUEST, "", now);
-        }
+    fn options(self, now: &Now) -> Option<Answered> {
         let allowed = self.allowed();
         self.bare(Status::NO_CONTENT, allowed.as_bytes(), now)
     }

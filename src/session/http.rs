@@ -230,6 +230,9 @@ impl Http {
 
     pub(super) fn expired(&mut self, now: &Now) {
         match &mut self.state {
+            State::Reading if self.uppering.as_ref().is_some_and(|upper| upper.head() == 0) => {
+                self.expire_body(now)
+            }
             State::Reading if self.skip > 0 || self.uppering.is_some() => {
                 self.state = State::Ending(Ending::Shutdown);
             }

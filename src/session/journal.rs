@@ -157,30 +157,69 @@ impl Journal {
     }
 }
 
-/// Writes what a client said so that nobody can forge a line with it or move the cursor of a terminal.
+/// Writes what a client said so that nobody can forge a line with it or move the cursor of a terminal. Every
+/// byte of a head may need it, so runs of a kind are written together.
 fn quote(lines: &mut Vec<u8>, text: &[u8]) {
     lines.push(b'"');
     if text.is_empty() {
         lines.push(b'-');
     }
-    for &byte in text {
+    let mut rest = text;
+    while let Some(&first) = rest.first() {
+        let kind = Kind::of(first);
+        let length = rest.iter().position(|&byte| Kind::of(byte) != kind).unwrap_or(rest.len());
+        let (run, behind) = rest.split_at(length);
+        rest = behind;
+        match kind {
+            Kind::Plain => lines.extend_from_slice(run),
+            Kind::Escaped => put_escaped(lines, run),
+            Kind::Numbered => put_numbered(lines, run),
+        }
+    }
+    lines.push(b'"');
+}
+
+/// How a byte is quoted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    /// As a backslash and a letter.
+    Escaped,
+    /// As `\x` and two digits.
+    Numbered,
+}
+
+impl Kind {
+    fn of(byte: u8) -> Kind {
+        match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => Kind::Escaped,
+            b' '..=b'~' => Kind::Plain,
+            _ => Kind::Numbered,
+        }
+    }
+}
+
+fn put_escaped(lines: &mut Vec<u8>, run: &[u8]) {
+    for &byte in run {
         let letter = match byte {
-            b'"' | b'\\' => byte,
             b'\n' => b'n',
             b'\r' => b'r',
             b'\t' => b't',
-            b' '..=b'~' => {
-                lines.push(byte);
-                continue;
-            }
-            _ => {
-                let _ = write!(lines, "\\x{byte:02x}");
-                continue;
-            }
+            byte => byte,
         };
         lines.extend_from_slice(&[b'\\', letter]);
     }
-    lines.push(b'"');
+}
+
+fn put_numbered(lines: &mut Vec<u8>, run: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let start = lines.len();
+    lines.resize(start + 4 * run.len(), b'x');
+    for (place, &byte) in lines[start..].chunks_exact_mut(4).zip(run) {
+        place[0] = b'\\';
+        place[2] = DIGITS[usize::from(byte >> 4)];
+        place[3] = DIGITS[usize::from(byte & 15)];
+    }
 }
 
 #[cfg(test)]
@@ -245,6 +284,18 @@ mod tests {
         let mut quoted = Vec::new();
         quote(&mut quoted, b"a\"b\\c\r\n\td\x1b[2J\x7f\xc3\xa9\0");
         assert_eq!(quoted, br#""a\"b\\c\r\n\td\x1b[2J\x7f\xc3\xa9\x00""#);
+        for byte in 0..=255 {
+            let mut quoted = Vec::new();
+            quote(&mut quoted, &[b'a', byte, byte, b'z']);
+            let expected = match byte {
+                b'"' => r#"a\"\"z"#.to_owned(),
+                b'\\' => r"a\\\\z".to_owned(),
+                b'\n' | b'\r' | b'\t' => format!("a{0}{0}z", char::from(byte).escape_default()),
+                b' '..=b'~' => format!("a{0}{0}z", char::from(byte)),
+                _ => format!("a\\x{byte:02x}\\x{byte:02x}z"),
+            };
+            assert_eq!(String::from_utf8(quoted).unwrap(), format!("\"{expected}\""), "{byte:#x}");
+        }
         let unfinished = Asked::of(b"GET /never-ended");
         assert_eq!(*unfinished.line, b""[..]);
     }

@@ -2,10 +2,11 @@
 //!
 //! The reply begins as soon as there is content, and goes on piece by piece as the request does, so a
 //! body of any length takes no more memory than the desk has. While a piece isn't sent nothing is
-//! received. A body with a length is answered with that length, a chunked one in chunks.
+//! received. A body with a length is answered with that length, a chunked one in chunks: not in those of
+//! the request, but with all that came together in one.
 
 use crate::buffer::Buffer;
-use crate::http::chunked::{Decoder, Malformed, Piece};
+use crate::http::chunked::{self, Decoder, Then};
 use crate::http::response::{self, Connection, Status};
 use crate::limits;
 use crate::now::Now;
@@ -73,34 +74,33 @@ impl Uppering {
             if input.is_empty() {
                 return Progress::Going;
             }
-            match self.piece(input, output.room_left() - limits::PIECE_ROOM) {
-                Ok(Piece::Framing(count)) => input.consume(count),
-                Ok(Piece::Content(count)) => {
-                    self.begin(output, now);
-                    self.put(&mut input.filled_mut()[..count], output);
-                    input.consume(count);
+            let most = input.len().min(output.room_left() - limits::PIECE_ROOM);
+            let (consumed, content, then) = match &mut self.body {
+                Body::Length { left, .. } => {
+                    let count = most.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= count as u64;
+                    (count, count, Then::More)
                 }
-                Ok(Piece::Done(count)) => {
-                    input.consume(count);
+                Body::Chunked(decoder) => {
+                    let decoded = decoder.decode(&mut input.filled_mut()[..most]);
+                    (decoded.consumed, decoded.content, decoded.then)
+                }
+            };
+            if content > 0 {
+                self.begin(output, now);
+                self.put(&mut input.filled_mut()[..content], output);
+            }
+            input.consume(consumed);
+            match then {
+                Then::More => {}
+                Then::Done => {
                     self.begin(output, now);
-                    output.put(b"0\r\n\r\n");
+                    output.put(chunked::LAST_CHUNK);
                     return Progress::Done;
                 }
-                Err(Malformed) if self.head > 0 => return Progress::Broken,
-                Err(Malformed) => return Progress::Refused,
+                Then::Malformed if self.head > 0 => return Progress::Broken,
+                Then::Malformed => return Progress::Refused,
             }
-        }
-    }
-
-    fn piece(&mut self, input: &Buffer, room: usize) -> Result<Piece, Malformed> {
-        let most = input.len().min(room);
-        match &mut self.body {
-            Body::Length { left, .. } => {
-                let count = most.min(usize::try_from(*left).unwrap_or(usize::MAX));
-                *left -= count as u64;
-                Ok(Piece::Content(count))
-            }
-            Body::Chunked(decoder) => decoder.next(&input.filled()[..most]),
         }
     }
 
@@ -108,11 +108,7 @@ impl Uppering {
         uppercase(content);
         match self.body {
             Body::Length { .. } => output.put(content),
-            Body::Chunked(_) => {
-                output.put(format!("{:x}\r\n", content.len()).as_bytes());
-                output.put(content);
-                output.put(b"\r\n");
-            }
+            Body::Chunked(_) => chunked::put(content, output),
         }
     }
 

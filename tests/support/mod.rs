@@ -44,7 +44,8 @@ impl Shoutd {
     /// The same for a command that was changed.
     pub fn spawn(mut command: Command) -> Shoutd {
         let mut child = command.spawn().expect("shoutd can be started");
-        let stderr = lines_of(child.stderr.take().expect("piped"));
+        // A test may have put its stderr elsewhere.
+        let stderr = child.stderr.take().map_or_else(|| mpsc::channel().1, lines_of);
         let stdout = lines_of(child.stdout.take().expect("piped"));
         let (mut listening, mut unix) = (Vec::new(), Vec::new());
         loop {

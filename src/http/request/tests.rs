@@ -16,6 +16,7 @@ fn a_plain_request() {
     let expected = Request {
         method: Method::Get,
         target: "/a?b",
+        subject: Subject::Path(Target { path: b"/a".as_slice().into(), query: Some("b") }),
         minor: 1,
         keep_alive: true,
         body: Framing::Length(0),
@@ -57,6 +58,62 @@ fn methods_are_told_apart() {
         let head = format!("{name} / HTTP/1.0\r\n\r\n");
         assert_eq!(parse(head.as_bytes()).unwrap().method, expected);
     }
+}
+
+#[test]
+fn each_form_of_a_target_belongs_to_some_methods() {
+    let subject = |method: &str, target: &str| {
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        parse(head.as_bytes()).map(|request| match request.subject {
+            Subject::Path(target) => String::from_utf8(target.path.into_owned()).unwrap(),
+            Subject::Hidden => "hidden".to_owned(),
+            Subject::Server => "server".to_owned(),
+            Subject::Authority => "authority".to_owned(),
+        })
+    };
+    for method in ["GET", "HEAD", "POST", "OPTIONS", "PUT", "BREW"] {
+        for (target, expected) in [
+            ("/a", "/a"),
+            ("http://a", "/"),
+            ("https://[::1]:8080/b?c", "/b"),
+            ("//", "/"),
+            ("/.git", "hidden"),
+        ] {
+            assert_eq!(subject(method, target).as_deref(), Ok(expected), "{method} {target}");
+        }
+        let expected = if method == "OPTIONS" { Ok("server".to_owned()) } else { Err(Status::BAD_REQUEST) };
+        assert_eq!(subject(method, "*"), expected, "{method} *");
+        for malformed in
+            ["a", "a:443", "/%", "/%00", "/#", "http://", "http:///", "http://a@b/", "ftp://a/", "**", "*/"]
+        {
+            assert_eq!(subject(method, malformed), Err(Status::BAD_REQUEST), "{method} {malformed}");
+        }
+    }
+    for tunnel in ["a:443", "127.0.0.1:1", "[::1]:65535", "a-b.example:080"] {
+        assert_eq!(subject("CONNECT", tunnel).as_deref(), Ok("authority"), "{tunnel}");
+    }
+    for malformed in [
+        "a",
+        "a:",
+        ":443",
+        "a:b",
+        "a:65536",
+        "a:-1",
+        "/",
+        "*",
+        "http://a:443/",
+        "a@b:443",
+        "[::1]",
+        "::1:443",
+    ] {
+        assert_eq!(subject("CONNECT", malformed), Err(Status::BAD_REQUEST), "CONNECT {malformed}");
+    }
+}
+
+#[test]
+fn nothing_is_read_behind_a_connect() {
+    let head = b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nConnection: keep-alive\r\n\r\n";
+    assert!(!parse(head).unwrap().keep_alive);
 }
 
 #[test]

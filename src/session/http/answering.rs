@@ -53,6 +53,11 @@ impl Http {
             self.deadline = now.instant + limits::WRITE_TIME;
             return;
         }
+        if self.last {
+            // The reply that broke off is out already.
+            self.state = State::Ending(Ending::Shutdown);
+            return;
+        }
         self.state = State::Reading;
         if self.uppering.is_some() {
             self.begun = true;
@@ -86,7 +91,7 @@ impl Http {
             Err(status) => return self.refuse(status, now),
         };
         debug!("{:?} {} HTTP/1.{}", request.method, printable(request.target), request.minor);
-        let is_upper = self.options.upper && post::is_upper(request.target, now, site);
+        let is_upper = self.options.upper && post::is_upper(&request.subject, now, site);
         if is_upper && request.method == Method::Post {
             let kept = request.keep_alive && !self.stopping && !self.options.keep_alive.is_zero();
             let (body, minor, expects) = (request.body, request.minor, request.expects_continue);
@@ -131,9 +136,25 @@ impl Http {
         true
     }
 
-    /// Answers something that isn't a request we understand. Where the next one would begin is unknown,
-    /// so the connection ends with this reply. False where there is no room for it yet.
-    pub(super) fn refuse(&mut self, status: Status, now: &Now) -> bool {
+    /// Answers a head that isn't one of a request we understand: all that was received, or the start of it.
+    /// False where there is no room for the reply yet.
+    fn refuse(&mut self, status: Status, now: &Now) -> bool {
+        let head = self.input.filled();
+        // Of what is too long no more than a head may have.
+        let asked = self.journal.is_some().then(|| Asked::of(&head[..head.len().min(limits::HEAD)]));
+        // Whatever else is wrong with it, a HEAD is never answered with a body.
+        let with_body = !head.starts_with(b"HEAD ");
+        self.put_refusal(status, with_body, asked, now)
+    }
+
+    /// Answers a POST with whose body something is wrong, and to which nothing has been said yet. What was
+    /// received is somewhere in the body and says nothing of the request.
+    pub(super) fn refuse_body(&mut self, status: Status, now: &Now) -> bool {
+        self.put_refusal(status, true, None, now)
+    }
+
+    /// Writes a refusal. Where the next request would begin is unknown, so the connection ends with it.
+    fn put_refusal(&mut self, status: Status, with_body: bool, asked: Option<Asked>, now: &Now) -> bool {
         let (fields, text) = response::plain_page(status);
         let fields: [&[u8]; 2] = [fields.as_bytes(), b""];
         let before = self.output.len();
@@ -142,13 +163,9 @@ impl Http {
         }
         debug!("refused: {} {}", status.code, status.reason);
         let head = self.output.len() - before;
-        // Whatever else is wrong with it, a HEAD is never answered with a body.
-        if !self.input.filled().starts_with(b"HEAD ") {
+        if with_body {
             self.output.put(text.as_bytes());
         }
-        // Of what is too long no more than a head may have.
-        let head_of = |input: &[u8]| Asked::of(&input[..input.len().min(limits::HEAD)]);
-        let asked = self.journal.is_some().then(|| head_of(self.input.filled()));
         self.note(asked, status, before, head, now);
         self.last = true;
         self.input.clear();
@@ -158,6 +175,17 @@ impl Http {
     /// The time for a head is over.
     pub(super) fn expire_head(&mut self, now: &Now) {
         let fits = self.refuse(Status::REQUEST_TIMEOUT, now);
+        self.reply_to_late(fits, now);
+    }
+
+    /// The time for a body is over, and nothing has been said to its request yet.
+    pub(super) fn expire_body(&mut self, now: &Now) {
+        self.uppering = None;
+        let fits = self.refuse_body(Status::REQUEST_TIMEOUT, now);
+        self.reply_to_late(fits, now);
+    }
+
+    fn reply_to_late(&mut self, fits: bool, now: &Now) {
         debug_assert!(fits, "nothing else is in the output");
         self.state = State::Replying;
         self.deadline = now.instant + limits::WRITE_TIME;

@@ -1,6 +1,7 @@
 //! The part of the HTTP session that sends what is made as it is sent: a directory listing.
 
 use super::{Http, State};
+use crate::http::chunked;
 use crate::http::content::Content;
 use crate::http::response::Status;
 use crate::limits;
@@ -12,8 +13,8 @@ use log::warn;
 impl Http {
     /// Makes the next piece, into an output that is empty.
     pub(in crate::session) fn work(&mut self, now: &Now, site: &mut impl Content) {
-        let Following::Pieces { source, chunked } = &mut self.following else { return };
-        let chunked = *chunked;
+        let Following::Pieces { source, chunked: in_chunks } = &mut self.following else { return };
+        let in_chunks = *in_chunks;
         let mut piece = Vec::new();
         let more = match source.next(self.output.room_left() - limits::PIECE_ROOM, &mut piece) {
             Ok(more) => more,
@@ -26,17 +27,15 @@ impl Http {
             }
         };
         if !piece.is_empty() {
-            if chunked {
-                self.output.put(format!("{:x}\r\n", piece.len()).as_bytes());
-            }
-            self.output.put(&piece);
-            if chunked {
-                self.output.put(b"\r\n");
+            if in_chunks {
+                chunked::put(&piece, &mut self.output);
+            } else {
+                self.output.put(&piece);
             }
         }
         if !more {
-            if chunked {
-                self.output.put(b"0\r\n\r\n");
+            if in_chunks {
+                self.output.put(chunked::LAST_CHUNK);
             }
             self.following = Following::Nothing;
             self.note_end(Status::OK);

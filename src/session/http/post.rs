@@ -2,15 +2,14 @@
 
 use super::Http;
 use crate::http::content::Content;
-use crate::http::request::Framing;
+use crate::http::request::{Framing, Subject};
 use crate::http::response::{Connection, Status};
-use crate::http::target::Target;
 use crate::limits;
 use crate::now::Now;
 use crate::session::uppering::{Progress, Uppering};
 
 /// The path of the uppercase service over HTTP.
-const UPPER: &str = "/upper";
+const UPPER: &[u8] = b"/upper";
 
 impl Http {
     /// Begins to answer a body with itself in capitals. False where the output has no room for that yet.
@@ -50,24 +49,14 @@ impl Http {
         self.last = uppering.is_last() || progress == Progress::Broken;
         self.uppering = None;
         if progress == Progress::Refused {
-            return self.refuse(Status::BAD_REQUEST, now);
+            return self.refuse_body(Status::BAD_REQUEST, now);
         }
         self.note_end(Status::OK);
         true
     }
 }
 
-/// Whether a target is the uppercase service, and no file has that name.
-pub(super) fn is_upper(target: &str, now: &Now, site: &mut impl Content) -> bool {
-    may_be_upper(target.as_bytes())
-        && Target::parse(target)
-            .is_ok_and(|target| *target.path == *UPPER.as_bytes() && !site.has(&target, now))
-}
-
-/// Whether it is worth reading: it begins so, or in a way (`//`, `%75`, `http:`) that may come to the same.
-fn may_be_upper(target: &[u8]) -> bool {
-    target.starts_with(UPPER.as_bytes())
-        || !target.starts_with(b"/")
-        || target.starts_with(b"//")
-        || target.iter().take(UPPER.len()).any(|&byte| byte == b'%')
+/// Whether a request is about the uppercase service, and no file has that name.
+pub(super) fn is_upper(subject: &Subject, now: &Now, site: &mut impl Content) -> bool {
+    matches!(subject, Subject::Path(target) if *target.path == *UPPER && !site.has(target, now))
 }

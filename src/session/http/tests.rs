@@ -323,6 +323,50 @@ fn an_idle_session_is_small() {
     assert!(size <= 256, "a session takes {size} bytes");
 }
 
+#[test]
+fn a_refusal_knows_which_request_it_refuses() {
+    // What is left of the body looks like a HEAD request, and it is the POST that is refused.
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Transfer-Encoding: chunked", "HEAD / HTTP/1.1\r\n\r\n").as_bytes());
+    let reply = driven.send_all(usize::MAX);
+    assert!(reply.starts_with("HTTP/1.1 400 ") && reply.ends_with("\r\n\r\n400 Bad Request\n"), "{reply}");
+    // A HEAD behind others is one, and what only looks like one is none.
+    for (refused, has_body) in [
+        ("HEAD / HTTP/1.1\r\n\r\n", false),
+        ("HEAD nowhere HTTP/1.1\r\nHost: a\r\n\r\n", false),
+        ("HEAD /\n", false),
+        ("head / HTTP/1.1\r\n\r\n", true),
+        ("HEADS / HTTP/1.1\r\n\r\n", true),
+        ("HEAD\t/ HTTP/1.1\r\n\r\n", true),
+        ("GET /HEAD HTTP/1.1\r\n\r\n", true),
+    ] {
+        let mut driven = Driven::usual();
+        let before = request("/small") + &post("/small", "Content-Length: 5", "HEAD ") + &request("/nope");
+        driven.receive((before + "\r\n" + refused + "HEAD / HTTP/1.1\r\n").as_bytes());
+        let reply = driven.send_all(usize::MAX);
+        assert_eq!(statuses(&reply), ["200", "405", "404", "400"], "{refused}");
+        assert_eq!(reply.ends_with("400 Bad Request\n"), has_body, "{refused}: {reply}");
+        assert!(has_body || reply.ends_with("\r\n\r\n"), "{refused}: {reply}");
+    }
+}
+
+#[test]
+fn malformed_targets_are_refused_whatever_the_method() {
+    for method in ["GET", "HEAD", "POST", "PUT", "OPTIONS", "TRACE", "CONNECT", "BREW"] {
+        for target in
+            ["small", "%2fsmall", "http:///small", "/small#part", "/%", "/%00", "a@b", "http://a:b/", "**"]
+        {
+            let mut driven = Driven::usual();
+            let head = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            driven.receive((head + &request("/small")).as_bytes());
+            let reply = driven.send_all(usize::MAX);
+            assert_eq!(statuses(&reply), ["400"], "{method} {target}");
+            assert!(reply.contains("\r\nConnection: close\r\n"), "{method} {target}: {reply}");
+            assert_eq!(driven.session.need(), Need::Shutdown, "{method} {target}");
+        }
+    }
+}
+
 fn post(path: &str, fields: &str, body: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n{body}")
 }
@@ -408,4 +452,65 @@ fn a_body_that_stops_coming_ends_the_connection() {
     driven.send_all(usize::MAX);
     driven.pass(limits::BODY_TIME);
     assert_eq!(driven.session.need(), Need::Shutdown);
+}
+
+#[test]
+fn a_body_that_stops_coming_before_its_reply_is_told() {
+    for (fields, body) in [
+        ("Content-Length: 10", ""),
+        ("Content-Length: 10\r\nExpect: 100-continue", ""),
+        ("Transfer-Encoding: chunked", ""),
+        ("Transfer-Encoding: chunked", "5;x=HEAD "),
+        ("Transfer-Encoding: chunked", "0\r\nX: y"),
+    ] {
+        let mut driven = Driven::usual();
+        driven.receive(post("/upper", fields, body).as_bytes());
+        let interim = driven.send_all(usize::MAX);
+        assert_eq!(interim.is_empty(), !fields.contains("Expect"), "{interim}");
+        driven.pass(limits::BODY_TIME);
+        let reply = driven.send_all(usize::MAX);
+        assert_eq!(statuses(&reply), ["408"], "{fields} {body}");
+        assert!(
+            reply.contains("\r\nConnection: close\r\n") && reply.ends_with("408 Request Timeout\n"),
+            "{reply}"
+        );
+        assert_eq!(driven.session.need(), Need::Shutdown, "{fields} {body}");
+    }
+}
+
+#[test]
+fn the_log_has_the_request_that_was_refused_and_no_other() {
+    let logged = |request: &str, passes: bool| {
+        let mut driven = Driven::usual();
+        driven.session = Http::new(driven.session.options.clone(), &driven.now).logged(None);
+        driven.receive(request.as_bytes());
+        driven.send_all(usize::MAX);
+        if passes {
+            driven.pass(limits::BODY_TIME);
+            driven.send_all(usize::MAX);
+        }
+        String::from_utf8(std::mem::take(&mut driven.desk.lines)).unwrap()
+    };
+    let expected = |status: u16, size| format!(" \"POST /upper HTTP/1.1\" {status} {size} \"-\" \"-\"\n");
+    let late = logged(&post("/upper", "Transfer-Encoding: chunked", "5;HEAD "), true);
+    assert!(late.ends_with(&expected(408, 20)) && late.lines().count() == 1, "{late}");
+    let late = logged(&post("/upper", "Content-Length: 5\r\nExpect: 100-continue", ""), true);
+    assert!(late.ends_with(&expected(408, 20)) && late.lines().count() == 1, "{late}");
+    let wrong = logged(
+        &post("/upper", "Transfer-Encoding: chunked", "HEAD / HTTP/1.1\r\nUser-Agent: x\r\n\r\n"),
+        false,
+    );
+    assert!(wrong.ends_with(&expected(400, 16)) && wrong.lines().count() == 1, "{wrong}");
+    let both = logged(&(request("/small") + "POST small HTTP/1.1\r\nHost: a\r\n\r\n"), false);
+    assert!(both.ends_with("\"POST small HTTP/1.1\" 400 16 \"-\" \"-\"\n"), "{both}");
+    assert_eq!(both.lines().count(), 2, "{both}");
+}
+
+#[test]
+fn what_breaks_a_reply_that_is_out_ends_the_connection_at_once() {
+    let mut driven = Driven::usual();
+    driven.receive(post("/upper", "Transfer-Encoding: chunked", "2\r\nok").as_bytes());
+    assert!(driven.send_all(usize::MAX).ends_with("\r\n2\r\nOK\r\n"));
+    driven.receive(b"xGET /small HTTP/1.1\r\n");
+    assert_eq!(driven.session.need(), Need::Shutdown, "nothing else belongs into this reply");
 }
