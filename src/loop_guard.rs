@@ -10,7 +10,7 @@
 //! **Much the same**, whatever the letters. A service that complains sends a fixed text, maybe with a counter or
 //! the time in it, or what it got with some words before or behind, which grows until it is cut. All of these
 //! become [alike](crate::likeness) from round to round. For a datagram that is like an earlier one of its source that
-//! source owes as well; [`limits::ALIKE_RATE`] answers a second are forgiven.
+//! source owes as well; [`limits::ALIKE_RATE`] answers a second are forgiven, and one for each datagram that is like none.
 //!
 //! Who owes [`limits::REPEATS`] answers gets no more. That ends a loop, while an honest client is answered again
 //! as soon as something is forgiven. In the first second of the second rule it may be [`limits::ALIKE_BURST`], for
@@ -105,11 +105,15 @@ impl LoopGuard {
             }
         }
         let likeness = self.key.hash_one((source, self.likenesses.of(capitals)));
-        if !self.knows(likeness, tick) {
-            return true;
-        }
         let who = self.key.hash_one((Rule::Alike, source));
-        self.charge(Rule::Alike, who, tick).unwrap_or(true)
+        if self.knows(likeness, tick) {
+            return self.charge(Rule::Alike, who, tick).unwrap_or(true);
+        }
+        // Short texts are alike by chance now and then.
+        if let Some(account) = self.set(who).iter_mut().find(|account| account.who == who.max(1)) {
+            account.owed = account.owed.saturating_sub(1);
+        }
+        true
     }
 
     /// Whether this was said before; it is from now on.
@@ -137,12 +141,17 @@ impl LoopGuard {
         Some(admitted)
     }
 
+    /// The places that `who` may have.
+    fn set(&mut self, who: u64) -> &mut [Account] {
+        self.places.resize(limits::GUARDED, Account::default());
+        let set = (who.max(1) as usize % (limits::GUARDED / WAYS)) * WAYS;
+        &mut self.places[set..set + WAYS]
+    }
+
     /// The account of `who`, and whether it was opened just now.
     fn account(&mut self, who: u64, tick: u32) -> (&mut Account, bool) {
-        self.places.resize(limits::GUARDED, Account::default());
         let who = who.max(1);
-        let set = (who as usize % (limits::GUARDED / WAYS)) * WAYS;
-        let places = &mut self.places[set..set + WAYS];
+        let places = self.set(who);
         let owes = |account: &Account| account.owed.saturating_sub(tick.saturating_sub(account.settled));
         let (mut found, mut least) = (0, (true, u32::MAX, u32::MAX));
         for (place, account) in places.iter().enumerate() {

@@ -194,6 +194,12 @@ fn honest_clients_are_answered_as_ever() {
         [format!("{n:08X}").into_bytes(), (0..24).map(|_| letter()).collect()].concat()
     };
     assert_eq!(answered(400_000, 200_000, text), 400_000);
+    // Short texts, of which every twentieth datagram repeats some by chance.
+    let short = |n: u32| {
+        let n = if n.is_multiple_of(20) { 0 } else { n.wrapping_mul(2_654_435_761) >> 8 };
+        (0..5).map(|place| b'a' + (n >> (4 * place) & 15) as u8).collect()
+    };
+    assert_eq!(answered(200_000, 50_000, short), 200_000);
     // A list that is numbered; the same again a few times a second, for ever.
     assert_eq!(answered(16_000, 20_000, |n| format!("datagram {n}").into_bytes()), 16_000);
     assert_eq!(answered(5_000, 5, |_| b"status?".to_vec()), 5_000);
