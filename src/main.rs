@@ -5,7 +5,7 @@ use log::{error, warn};
 use shoutd::cli::Options;
 use shoutd::http::target::Target;
 use shoutd::outlet::ServerLog;
-use shoutd::server::{Config, Server};
+use shoutd::server::{Config, Server, outlive_file_limit};
 use shoutd::site::redirects::Redirects;
 use shoutd::values;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -19,6 +19,9 @@ use std::time::Instant;
 fn main() -> ExitCode {
     let options = Options::parse();
     let log = start_log(options.log);
+    if let Err(error) = outlive_file_limit() {
+        warn!("a log that may not grow any more will end the server: {error}");
+    }
     let config = options.config;
     let without_http = config.http.is_empty();
     for (option, unused) in [

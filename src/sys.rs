@@ -361,6 +361,15 @@ pub fn unsent(socket: BorrowedFd) -> io::Result<u64> {
     if result == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
 }
 
+/// A count that grows as the peer takes what was sent, and stands still while nothing is taken; 0 where nobody knows.
+/// A Unix socket doesn't count what was taken, but what was not: so it is one only while nothing is added.
+pub fn taken_by_peer(socket: BorrowedFd) -> u64 {
+    tcp_info(socket)
+        .map(|info| info.bytes_acknowledged)
+        .or_else(|_| unsent(socket).map(|unsent| u64::MAX - unsent))
+        .unwrap_or(0)
+}
+
 /// Asks for the counts of a connection. Fails where the socket isn't TCP or the kernel is older than 4.6.
 pub fn tcp_info(socket: BorrowedFd) -> io::Result<TcpInfo> {
     const CLOSE_WAIT: u8 = 8;

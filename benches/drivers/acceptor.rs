@@ -9,7 +9,9 @@
 use super::lobby::{Guest, Lobby};
 use log::debug;
 use rustix::net::{Shutdown, SocketFlags};
-use shoutd::event_loop::listener::{Service, is_shortage};
+use shoutd::event_loop::fate::Fate;
+use shoutd::event_loop::listener::Service;
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
@@ -24,8 +26,18 @@ pub fn next(listener: &TcpListener, service: &Service, lobby: &Lobby) -> Option<
                 // Whether it is TCP or Unix makes no difference to what is done with it.
                 return lobby.enter(TcpStream::from(stream), peer, service.clone());
             }
-            Err(error) if is_shortage(error) => lobby.pause(&error),
-            Err(error) => debug!("accept: {error}"),
+            Err(errno) => {
+                let error = io::Error::from(errno);
+                match Fate::of(&error) {
+                    Fate::Nothing | Fate::Again => debug!("accept: {error}"),
+                    Fate::Later => lobby.pause(&error),
+                    // That is what closing it brings, see below.
+                    Fate::Over => {
+                        debug!("nobody is let in here any more: {error}");
+                        return None;
+                    }
+                }
+            }
         }
     }
     None

@@ -10,12 +10,13 @@ use log::warn;
 use shoutd::event_loop::listener::Service;
 use shoutd::limits;
 use slab::Slab;
+use socket2::SockRef;
 use std::fmt::Display;
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Lets connections in while there are places.
 pub struct Lobby {
@@ -24,6 +25,7 @@ pub struct Lobby {
     /// Somebody has left, or it is time to go.
     news: Condvar,
     stopping: AtomicBool,
+    cut_off: AtomicBool,
     /// Hung up when it is time to go, for those who wait in poll(2).
     bell: UnixStream,
     ringer: UnixStream,
@@ -53,7 +55,7 @@ impl Lobby {
     pub fn new(most: usize) -> Lobby {
         let (bell, ringer) = UnixStream::pair().expect("a pair of sockets");
         let (inside, news, stopping) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
-        Lobby { most, inside, news, stopping, bell, ringer }
+        Lobby { most, inside, news, stopping, cut_off: AtomicBool::new(false), bell, ringer }
     }
 
     /// How many are inside.
@@ -113,11 +115,21 @@ impl Lobby {
         self.news.notify_all();
     }
 
-    /// Ends every conversation, wherever it waits.
+    /// Ends every conversation, wherever it waits, by a reset: a FIN would tell the peer that it has everything. Who
+    /// waits in a receive is woken by an end of file. Who waits in a send notices a little later, or is asleep when the
+    /// program ends, which closes the socket just so.
     pub fn cut_off(&self) {
-        for (_, guest) in &self.lock().guests {
-            let _ = guest.stream.shutdown(Shutdown::Both);
+        let inside = self.lock();
+        self.cut_off.store(true, SeqCst);
+        for (_, guest) in &inside.guests {
+            guest.reset_on_close();
+            let _ = guest.stream.shutdown(Shutdown::Read);
         }
+    }
+
+    /// Whether all are to leave at once.
+    pub fn is_cut_off(&self) -> bool {
+        self.cut_off.load(SeqCst)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -136,6 +148,11 @@ impl Inside {
 }
 
 impl Guest {
+    /// Makes close(2) send a reset and throw away what is unsent (SO_LINGER of zero, socket(7)).
+    pub fn reset_on_close(&self) {
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+
     /// Says whether it may be woken by an end of file. To be followed by a look at [`Lobby::is_stopping`]: who
     /// says that they rest before they look can't be missed by [`Lobby::stop`], which does the reverse.
     pub fn rests(&self, resting: bool) {

@@ -29,6 +29,7 @@ use clock::Clock;
 use lobby::Lobby;
 use log::{info, warn};
 use shared_site::SharedSite;
+use shoutd::descriptors;
 use shoutd::event_loop::answers::Answers;
 use shoutd::event_loop::listener::Service;
 use shoutd::limits;
@@ -84,6 +85,7 @@ struct House {
 
 /// Binds every socket and opens the site. Fails as [`shoutd::server::Server::bind`] does.
 pub fn bind(model: Model, config: &Config) -> Result<Driver, StartError> {
+    descriptors::raise_limit();
     let now = Clock::new().now().clone();
     let site = config.open_site(&now)?;
     let (mut listeners, mut udp) = (Vec::new(), Vec::new());
@@ -103,7 +105,7 @@ pub fn bind(model: Model, config: &Config) -> Result<Driver, StartError> {
         Ok(())
     })?;
     let (bell, ringer) = UnixStream::pair().expect("a pair of sockets");
-    let lobby = Lobby::new(config.connection_limit());
+    let lobby = Lobby::new(config.connection_limit()?);
     let house = Arc::new(House { lobby, site: SharedSite::new(site), desks: threads::Desks::default() });
     Ok(Driver { model, house, listeners, udp, listening, _paths: paths, drain: config.drain, bell, ringer })
 }

@@ -1,11 +1,11 @@
 //! A listening socket, and the service that its connections get.
 
+use super::fate::Fate;
 use crate::kernel::Kernel;
 use crate::now::Now;
 use crate::session::Session;
 use crate::session::http::{Http, HttpOptions};
 use crate::session::upper::{Upper, UpperOptions};
-use rustix::io::Errno;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub enum Accepted<S> {
     /// Somebody was waiting and is no more: the error is one connection's, as accept(2) says of those
     /// pending on the new socket.
     GaveUp(io::Error),
-    /// Somebody is waiting and there is no descriptor or no memory for them.
+    /// Somebody may be waiting and there is no descriptor or no memory for them, or nobody knows why.
     Exhausted(io::Error),
 }
 
@@ -72,19 +72,14 @@ impl<K: Kernel> Listener<K> {
     pub fn accept(&mut self, kernel: &mut K) -> Accepted<K::Socket> {
         match kernel.accept(&self.socket) {
             Ok((stream, peer)) => Accepted::Stream(stream, peer),
-            Err(error) => match Errno::from_io_error(&error) {
-                Some(Errno::AGAIN) => {
+            Err(error) => match Fate::of(&error) {
+                Fate::Nothing => {
                     self.ready = false;
                     Accepted::Nobody
                 }
-                Some(errno) if !is_shortage(errno) => Accepted::GaveUp(error),
-                _ => Accepted::Exhausted(error),
+                Fate::Again => Accepted::GaveUp(error),
+                Fate::Later | Fate::Over => Accepted::Exhausted(error),
             },
         }
     }
-}
-
-/// Whether accepting failed for want of descriptors or memory, and not because of one connection.
-pub fn is_shortage(error: Errno) -> bool {
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&error)
 }

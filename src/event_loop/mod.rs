@@ -8,10 +8,12 @@
 pub mod answers;
 pub mod connection;
 pub mod door;
+pub mod fate;
 pub mod listener;
 mod logging;
 pub mod memory;
 pub mod places;
+pub mod progress;
 pub mod queue;
 mod relief;
 pub mod slots;
@@ -135,6 +137,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
     /// [`HttpOptions::logged`]: crate::session::http::HttpOptions::logged
     pub fn log_to(&mut self, log: AccessLog) {
         self.log = Some(log);
+    }
+
+    /// Lets in at most so many connections at once.
+    pub fn allow(&mut self, connections: usize) {
+        self.door.places.allow(connections.min(slots::MOST / 2));
     }
 
     /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
@@ -294,7 +301,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                 }
                 (turn.verdict, turn.work)
             }
-            What::Udp(udp) => (udp.drive(id, &mut self.kernel, now), limits::LOOK / 2),
+            What::Udp(udp) => {
+                let verdict = udp.drive(id, &mut self.kernel, now);
+                self.timers.look_at(id, &mut guest.hint, udp.look_at());
+                (verdict, limits::LOOK / 2)
+            }
             What::Listener(_) => (self.accept(id, now), limits::STEP),
             What::Bell(..) => (self.ring(id, now), limits::STEP),
         };
