@@ -53,9 +53,9 @@ pub const NOT_SENT: u32 = 16 * 1024;
 /// client that doesn't read can make the kernel hold, instead of 4 MB.
 pub const NOT_SENT_STREAM: u32 = 256 * 1024;
 
-/// Time that a lap gives to each of its two lines, those who were heard of and those who always have more
-/// to do. A newcomer waits for about one lap: twice this, whatever the number of busy peers. Much less would
-/// ask the kernel for news more often than there are any; it takes some 20 µs among thousands of sockets.
+/// Time that a lap gives to each of its lines: sockets that many share, connections that were heard of, and those
+/// that always have more to do. A newcomer waits for about one lap, whatever the number of busy peers. Much less
+/// would ask the kernel for news more often than there are any; it takes some 20 µs among thousands of sockets.
 pub const LAP: Duration = Duration::from_millis(4);
 
 /// Bytes moved, counted as for [`TURN`], after which a lap looks at the clock again: some 0.2 ms. So the time

@@ -177,8 +177,12 @@ impl<K: Kernel> Connection<K> {
         Turn { verdict, work }
     }
 
-    /// The loop ends before the connection does.
-    pub fn over(&mut self, desk: &mut Desk) {
+    /// The loop ends before the connection does. What is sent is on its way, and a FIN follows it; but where the
+    /// peer would take that for the end of its reply, a reset does.
+    pub fn over(&mut self, kernel: &mut K, desk: &mut Desk) {
+        if self.session.would_seem_complete() {
+            kernel.reset_on_close(&self.socket);
+        }
         self.session.over(desk);
     }
 

@@ -2,6 +2,7 @@
 
 use super::fate::Fate;
 use crate::kernel::Kernel;
+use crate::limits;
 use crate::now::Now;
 use crate::session::Session;
 use crate::session::http::{Http, HttpOptions};
@@ -46,6 +47,8 @@ pub struct Listener<K: Kernel> {
     pub ready: bool,
     /// When to try again, while accepting pauses.
     pub paused_until: Option<Instant>,
+    /// Connections in a row that were gone when they were accepted.
+    gone: usize,
 }
 
 /// What came of accepting.
@@ -65,11 +68,12 @@ pub enum Accepted<S> {
 impl<K: Kernel> Listener<K> {
     /// A listener that has said nothing yet. The socket must not block.
     pub fn new(socket: K::Socket, service: Service) -> Listener<K> {
-        Listener { socket, service, room: 0, ready: false, paused_until: None }
+        Listener { socket, service, room: 0, ready: false, paused_until: None, gone: 0 }
     }
 
     /// Takes one connection.
     pub fn accept(&mut self, kernel: &mut K) -> Accepted<K::Socket> {
+        let gone = std::mem::take(&mut self.gone);
         match kernel.accept(&self.socket) {
             Ok((stream, peer)) => Accepted::Stream(stream, peer),
             Err(error) => match Fate::of(&error) {
@@ -77,8 +81,12 @@ impl<K: Kernel> Listener<K> {
                     self.ready = false;
                     Accepted::Nobody
                 }
-                Fate::Again => Accepted::GaveUp(error),
-                Fate::Later | Fate::Over => Accepted::Exhausted(error),
+                Fate::Again if gone < limits::ERRORS => {
+                    self.gone = gone + 1;
+                    Accepted::GaveUp(error)
+                }
+                // So many in a row aren't one connection's any more.
+                Fate::Again | Fate::Later | Fate::Over => Accepted::Exhausted(error),
             },
         }
     }

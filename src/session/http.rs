@@ -152,6 +152,10 @@ impl Http {
         }
     }
 
+    pub(super) fn would_seem_complete(&self) -> bool {
+        matches!(self.state, State::Replying { following: Following::Pieces { chunked: false, .. }, .. })
+    }
+
     pub(super) fn need(&self) -> Need {
         match &self.state {
             State::Unheard { .. }

@@ -108,6 +108,11 @@ impl Session {
         }
     }
 
+    /// Whether a reply is under way whose end is the FIN, so that one now would hide that something is missing.
+    pub fn would_seem_complete(&self) -> bool {
+        either!(self, s => s.would_seem_complete())
+    }
+
     /// What it needs next. Asking changes nothing.
     pub fn need(&self) -> Need {
         either!(self, s => s.need())
