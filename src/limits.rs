@@ -228,6 +228,10 @@ pub const ALIKE_RATE: u32 = 8;
 /// numbered. Two services on one host exchange some 13,000 datagrams in that time.
 pub const ALIKE_BURST: u32 = 16_384;
 
+/// Of so many datagrams much like earlier ones one isn't answered, when too many answers are owed. A loop of one
+/// datagram ends after that many rounds at most, one of a thousand in about a second.
+pub const MISSED: u32 = 16;
+
 /// Bytes at the beginning, and as many at the end, by which datagrams are taken for much the same: looking at
 /// them costs some 2 ns each.
 pub const COMPARED: usize = 64;

@@ -12,10 +12,12 @@
 //! become [alike](crate::likeness) from round to round. For a datagram that is like an earlier one of its source that
 //! source owes as well; [`limits::ALIKE_RATE`] answers a second are forgiven, and one for each datagram that is like none.
 //!
-//! Who owes [`limits::REPEATS`] answers gets no more. That ends a loop, while an honest client is answered again
-//! as soon as something is forgiven. In the first second of the second rule it may be [`limits::ALIKE_BURST`], for
-//! clients that have a short list to send. A client whose datagrams differ in more than numbers owes nothing. Nor
-//! does a service whose answers do, by a random word, say: content can't tell the two apart, and its loop goes on.
+//! Who owes [`limits::REPEATS`] answers by the first rule gets no more until something is forgiven. By the second one
+//! it misses one in [`limits::MISSED`], which an honest client takes for a lost datagram, while a loop ends with each
+//! answer that is missing: who only answers never speaks again. In the first second of the second rule
+//! [`limits::ALIKE_BURST`] may be owed, for clients that have a list to send. A client whose datagrams differ in more
+//! than numbers owes nothing. Nor does a service whose answers do, by a random word, say: content can't tell the
+//! two apart, and its loop goes on.
 //!
 //! What was said is remembered by pairs of source and content (or likeness), so several forged datagrams in flight
 //! don't hide each other. The table has a fixed size and is hashed with keys nobody else knows. Within a set of
@@ -55,6 +57,8 @@ struct Account {
     settled: u32,
     /// Answers that they owe for.
     owed: u32,
+    /// Datagrams since the last one that missed its answer.
+    answered: u32,
 }
 
 /// How an account is kept.
@@ -73,16 +77,14 @@ impl Rule {
         }
     }
 
-    /// Whether another answer may be owed at `tick`.
-    fn allows(self, account: &Account, tick: u32) -> bool {
-        match self {
-            Rule::SameCapitals => account.owed < limits::REPEATS,
-            Rule::Alike => {
-                let is_burst =
-                    tick.saturating_sub(account.since) < TICKS && account.owed < limits::ALIKE_BURST;
-                account.owed < limits::REPEATS || is_burst
-            }
+    /// Whether the next datagram gets its answer at `tick`.
+    fn admits(self, account: &mut Account, tick: u32) -> bool {
+        let is_burst = tick.saturating_sub(account.since) < TICKS && account.owed < limits::ALIKE_BURST;
+        if account.owed < limits::REPEATS || (self == Rule::Alike && is_burst) {
+            return true;
         }
+        account.answered = (account.answered + 1) % limits::MISSED;
+        self == Rule::Alike && account.answered != 0
     }
 }
 
@@ -136,8 +138,8 @@ impl LoopGuard {
         if account.owed == 0 {
             account.since = tick;
         }
-        let admitted = rule.allows(account, tick);
-        account.owed += u32::from(admitted);
+        let admitted = rule.admits(account, tick);
+        account.owed = (account.owed + u32::from(admitted)).min(limits::ALIKE_BURST);
         Some(admitted)
     }
 
@@ -163,7 +165,7 @@ impl LoopGuard {
                 (found, least) = (place, worth);
             }
         }
-        places[found] = Account { who, since: tick, settled: tick, owed: 0 };
+        places[found] = Account { who, since: tick, settled: tick, owed: 0, answered: 0 };
         (&mut places[found], true)
     }
 }
