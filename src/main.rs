@@ -48,8 +48,9 @@ fn main() -> ExitCode {
     }
     let result = listen_to_signals(&server, config.access_log.is_some()).and_then(|()| {
         log.into_iter().for_each(|log| server.look_after(log));
-        server.announce();
         shoutd::sys::release_freed_memory();
+        shoutd::sys::release_start_up_code();
+        server.announce();
         server.run()
     });
     match result {

@@ -313,6 +313,30 @@ pub fn release_freed_memory() {
     }
 }
 
+/// Lets go of the program's code, its own and that of its libraries, which stays in the system's cache: what start-up
+/// alone has run isn't resident any more, and what is run again is mapped again when it is (madvise(2),
+/// MADV_DONTNEED). Some 700 KB; a page that comes back costs under a microsecond.
+pub fn release_start_up_code() {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return };
+    for line in maps.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (Some(range), Some("r-xp"), Some(path)) = (words.next(), words.next(), words.nth(3)) else {
+            continue;
+        };
+        let Some((start, end)) = range.split_once('-') else { continue };
+        let (Ok(start), Ok(end)) = (usize::from_str_radix(start, 16), usize::from_str_radix(end, 16)) else {
+            continue;
+        };
+        if path.starts_with('/') {
+            // SAFETY: the range is a mapping of a file that nobody can write through (r-x) and that is private, so its
+            // pages are the file's own and come back as they were. No code of ours is patched at run time.
+            unsafe {
+                libc::madvise(ptr::without_provenance_mut(start), end - start, libc::MADV_DONTNEED);
+            }
+        }
+    }
+}
+
 /// What the kernel has counted on a TCP connection since its first SYN (tcp(7), TCP_INFO; the counts are
 /// those of RFC 4898).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,6 +56,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let mut stdout = io::stdout();
         let _ = stdout.write_all(announcement(driver.listening()).as_bytes()).and_then(|()| stdout.flush());
         shoutd::sys::release_freed_memory();
+        shoutd::sys::release_start_up_code();
         driver.run()
     });
     match result {
