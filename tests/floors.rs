@@ -125,9 +125,11 @@ fn opens_no_file(code: &str) -> bool {
 }
 
 #[test]
-fn unsafe_code_is_in_one_file() {
-    for (_, path, code) in modules() {
-        let is_sys = path.ends_with("src/sys.rs");
-        assert_eq!(code.contains("unsafe {"), is_sys, "{}", path.display());
-    }
+fn unsafe_code_is_in_one_folder() {
+    let modules = modules();
+    let unsafe_files =
+        modules.iter().filter(|(.., code)| code.contains("unsafe {") || code.contains("unsafe impl"));
+    let (inside, outside): (Vec<_>, Vec<_>) = unsafe_files.partition(|(module, ..)| module == "sys");
+    assert!(outside.is_empty(), "{outside:?}");
+    assert!(inside.len() > 3, "only {} files were found", inside.len());
 }
