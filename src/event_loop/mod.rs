@@ -121,6 +121,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                     break; // the rest has its turn in the next lap, behind those heard meanwhile
                 }
                 let Some(id) = self.queue.pop(line) else { break };
+                self.guests.get(id).into_iter().for_each(|guest| guest.queued = false);
                 self.drive(id, &mut now);
             }
         }
@@ -238,7 +239,6 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
     /// One guest's turn, and what follows from it. Returns what it moved, as [`limits::TURN`] counts it.
     fn drive(&mut self, id: Id, now: &mut Now) -> usize {
         let Some(guest) = self.guests.get(id) else { return 0 };
-        guest.queued = false;
         let (verdict, work) = match &mut guest.what {
             What::Connection(connection) => {
                 let mut means = Means {
@@ -291,10 +291,14 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                     self.timers.look_at(id, &mut guest.hint, connection.look_at());
                 }
             }
-            What::Listener(listener) => {
-                listener.paused_until = None;
-                self.enqueue(id, Line::Heard);
-            }
+            What::Listener(listener) => match listener.paused_until {
+                // The hint was an older pause's.
+                Some(until) if until > now.instant => self.timers.look_at(id, &mut guest.hint, Some(until)),
+                _ => {
+                    listener.paused_until = None;
+                    self.enqueue(id, Line::Heard);
+                }
+            },
             What::Udp(_) | What::Bell(..) => self.enqueue(id, Line::Heard),
         }
     }
