@@ -5,7 +5,7 @@
 //!
 //! | floor | modules | knows |
 //! | --- | --- | --- |
-//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`] | bytes |
+//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`]; `units` | bytes |
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`outlet`], [`access_log`] | files; never a socket |
@@ -34,5 +34,7 @@ pub mod site;
 pub mod slips;
 pub mod sockets;
 pub mod sys;
+#[cfg(feature = "client")]
+pub mod units;
 pub mod uppercase;
 pub mod values;

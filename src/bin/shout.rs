@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use shoutd::client::options::{Command, Options};
-use shoutd::client::trouble::say;
+use shoutd::client::output::say;
 use shoutd::client::{bench, http, lab, tcp, udp, wire};
 use std::process::ExitCode;
 

@@ -6,7 +6,8 @@
 
 use super::trouble::Trouble;
 use rustix::io::{Errno, write as write_some};
-use std::io::{self, IsTerminal};
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,8 +37,13 @@ pub fn write_line(line: &str) -> Result<(), Trouble> {
     write(format!("{begin}{line}\n").as_bytes())
 }
 
+/// Says something on standard error, on a line of its own. If nobody can hear it, that is no reason to stop.
+pub fn say(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{}{text}", line_break());
+}
+
 /// What must be said first on standard error, so that what follows begins on a line of its own.
-pub fn line_break() -> &'static str {
+fn line_break() -> &'static str {
     if *SHARED && IN_A_LINE.swap(false, Ordering::Relaxed) { "\n" } else { "" }
 }
 

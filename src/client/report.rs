@@ -3,9 +3,11 @@
 //! The segments are those the kernel has counted (TCP_INFO), from the SYN on. That needs no capture and
 //! no privilege, and agrees with one.
 
-use super::output;
-use super::trouble::{Trouble, plain, say};
+use super::output::{self, say};
+use super::trouble::{Trouble, plain};
 use crate::sys::TcpInfo;
+use crate::units::seconds;
+use clap::Args;
 use serde_json::{Value, json};
 use std::fmt;
 use std::fs::File;
@@ -69,6 +71,24 @@ pub struct Reporter {
     pub table: bool,
     /// As a line of JSON: to this file, `-` being standard output, and the empty name standard error.
     pub json: Option<String>,
+}
+
+/// How to tell what it was like.
+#[derive(Debug, Args)]
+pub struct Telling {
+    /// Tell bytes, segments, times and who closed first, on standard error
+    #[arg(long)]
+    report: bool,
+    /// The same as a line of JSON: on standard error, or appended to FILE (- is standard output)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    json: Option<String>,
+}
+
+impl Telling {
+    /// Where reports go.
+    pub fn reporter(&self) -> Reporter {
+        Reporter { table: self.report, json: self.json.clone() }
+    }
 }
 
 impl Reporter {
@@ -179,14 +199,5 @@ impl fmt::Display for Report {
             None => "by nobody yet",
         };
         writeln!(f, "closed first        {closed}")
-    }
-}
-
-/// A time with the unit that suits it.
-pub fn seconds(time: Duration) -> String {
-    match time.as_micros() {
-        micros @ ..1000 => format!("{micros} µs"),
-        micros @ ..1_000_000 => format!("{:.1} ms", micros as f64 / 1e3),
-        micros => format!("{:.2} s", micros as f64 / 1e6),
     }
 }

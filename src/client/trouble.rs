@@ -1,8 +1,7 @@
 //! Errors that teach: what happened and to whom in one line, what to try in a second.
 
-use super::output;
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 /// Why the client has failed.
@@ -117,11 +116,6 @@ impl fmt::Display for Trouble {
 }
 
 impl std::error::Error for Trouble {}
-
-/// Says something on standard error. If nobody can hear it, that is no reason to stop.
-pub fn say(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{}{text}", output::line_break());
-}
 
 /// The start of some bytes, quoted so that a terminal shows them and doesn't obey them.
 pub fn quoted(bytes: &[u8]) -> String {

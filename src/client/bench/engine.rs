@@ -16,8 +16,8 @@ use super::run::{Clock, Run};
 use super::tally::Tally;
 use super::wrong::Wrong;
 use super::{internal, wrong_reply};
-use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
+use crate::units::seconds;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use rustix::time::{

@@ -1,17 +1,16 @@
 //! The command line of `shout bench`.
 
 use super::plan::{End, Plan, Service};
-use super::web::request;
-use crate::client::http::connection::Host;
-use crate::client::options::field;
+use crate::client::http::request::{self, field};
+use crate::client::http::url::{self, Host};
 use crate::client::resolve;
 use crate::client::trouble::Trouble;
 use crate::values::{duration, patience, positive};
+use ::url::Url;
 use clap::error::ErrorKind;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::time::Duration;
-use url::Url;
 
 /// `shout bench`.
 #[derive(Debug, Args)]
@@ -54,7 +53,7 @@ enum Target {
     #[command(after_help = AFTER_HELP)]
     Http {
         /// What to get; http:// may be left out
-        #[arg(value_parser = crate::client::http::url)]
+        #[arg(value_parser = url::read)]
         url: Url,
         /// A further field of each request
         #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]
@@ -166,7 +165,7 @@ impl Bench {
                 let host = Host::of(url)?;
                 let addresses = resolve::addresses(&host.name, host.port)?;
                 let plan = load.plan(Service::Http, url.to_string(), addresses, Duration::from_secs(5));
-                let request = request(url, fields, stream.reconnect);
+                let request = request::head("GET", url, fields, stream.reconnect);
                 let (depth, reconnect, status) = (stream.pipeline, stream.reconnect, *status);
                 Ok(Plan { request, status, depth, reconnect, ..plan })
             }

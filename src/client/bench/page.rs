@@ -1,8 +1,7 @@
 //! The page that every response has to be: the first response of a server, kept whole.
 
 use super::wrong::Wrong;
-use crate::client::http::connection::Reuse;
-use crate::client::http::response::{Framing, understand};
+use crate::client::http::head::{self, Framing, Reuse, Unreadable};
 
 /// Bytes of the longest page, as all of it is kept to be compared with.
 pub const LONGEST: usize = 256 * 1024 * 1024;
@@ -59,13 +58,11 @@ impl Page {
 
     /// The same for any head; `None` while it is incomplete.
     pub fn read_head(&mut self, bytes: &[u8]) -> Result<Option<(Understood, usize)>, Wrong> {
-        let mut fields = [httparse::EMPTY_HEADER; 100];
-        let mut parsed = httparse::Response::new(&mut fields);
-        let length = match parsed.parse(bytes) {
-            Ok(httparse::Status::Complete(length)) => length,
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(error) => {
-                let wrong = Wrong::unasked(format!("a head that isn't HTTP/1 ({error})"), bytes);
+        let head = match head::read(bytes, false) {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(None),
+            Err(Unreadable::NotHttp(why)) => {
+                let wrong = Wrong::unasked(format!("a head that isn't HTTP/1 ({why})"), bytes);
                 let is_uppercase = bytes.starts_with(b"GET ");
                 return Err(if is_uppercase {
                     wrong.with("It says what it hears: shout bench tcp.")
@@ -73,9 +70,9 @@ impl Page {
                     wrong
                 });
             }
+            Err(Unreadable::Wrong(why)) => return Err(Wrong::unasked(format!("a head: {why}"), bytes)),
         };
-        let (response, framing) =
-            understand(&parsed, false).map_err(|why| Wrong::unasked(format!("a head: {why}"), bytes))?;
+        let (response, framing, length) = (head.response, head.framing, head.length);
         let understood = Understood { status: response.status, framing, reuse: response.reuse == Reuse::Yes };
         self.head.clear();
         self.head.extend_from_slice(&bytes[..length]);

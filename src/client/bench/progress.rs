@@ -1,9 +1,8 @@
 //! The live line on a terminal while a measurement runs.
 
 use super::plan::{End, Plan};
-use super::table::count;
 use super::tally::Tally;
-use crate::client::report::seconds;
+use crate::units::{count, seconds};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal};
 use std::time::Duration;

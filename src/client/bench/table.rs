@@ -4,6 +4,7 @@ use super::outcome::{Outcome, per};
 use super::plan::{End, Service};
 use super::process::{ServerCost, Tracer};
 use super::verdict;
+use crate::units::count;
 use std::fmt::Write;
 
 /// Process ids that are listed, at most.
@@ -164,19 +165,6 @@ fn processes(pids: &[u32]) -> String {
             format!("sums of {} processes ({}{more})", pids.len(), shown.join(", "))
         }
     }
-}
-
-/// A number with its thousands apart.
-pub fn count(number: f64) -> String {
-    let digits = format!("{:.0}", number.max(0.0));
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A time in microseconds with the unit that suits it, to three digits.

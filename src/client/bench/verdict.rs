@@ -8,9 +8,8 @@ use super::failure::Kind;
 use super::outcome::Outcome;
 use super::plan::Service;
 use super::presence::Gone;
-use super::table::count;
-use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
+use crate::units::{count, seconds};
 
 /// What was wrong, if anything was: the gravest of it.
 pub fn of(outcome: &Outcome) -> Option<Trouble> {

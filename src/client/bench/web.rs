@@ -6,12 +6,11 @@ use super::page::{Page, SAME, Understood};
 use super::plan::Plan;
 use super::wrong::{self, Wrong};
 use super::wrong_reply;
-use crate::client::http::response::Framing;
+use crate::client::http::head::Framing;
 use crate::client::link::Link;
 use crate::client::trouble::Trouble;
 use crate::http::chunked::{Decoder, Piece};
 use std::time::{Duration, Instant};
-use url::{Position, Url};
 
 /// Bytes of a response head that are read before it is given up.
 const HEAD: usize = 64 * 1024;
@@ -52,25 +51,6 @@ enum End {
     Length(u64),
     Chunked(Decoder),
     Fin,
-}
-
-/// The request for a URL, with the user's own fields.
-pub fn request(url: &Url, fields: &[(String, String)], close: bool) -> Vec<u8> {
-    let target = &url[Position::BeforePath..Position::AfterQuery];
-    let host = &url[Position::BeforeHost..Position::AfterPort];
-    let mut head = format!("GET {target} HTTP/1.1\r\n");
-    let given = |name: &str| fields.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-    let usual = [("Host", host), ("User-Agent", "shout"), ("Accept", "*/*"), ("Connection", "close")];
-    for (name, value) in
-        usual.into_iter().filter(|(name, _)| !given(name) && (close || *name != "Connection"))
-    {
-        head += &format!("{name}: {value}\r\n");
-    }
-    for (name, value) in fields {
-        head += &format!("{name}: {value}\r\n");
-    }
-    head += "\r\n";
-    head.into_bytes()
 }
 
 /// Asks once, on a connection of its own, for what every response will be compared with, and settles on

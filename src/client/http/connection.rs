@@ -1,60 +1,25 @@
-//! One HTTP connection: requests out, responses in, and how it came to its end.
+//! One HTTP connection: what comes on it, how long it rests, and how it came to its end.
 
-use super::response::Response;
+use super::url::Host;
 use crate::client::link::Link;
-use crate::client::options::Http;
-use crate::client::report::{Asked, Report, seconds};
+use crate::client::report::{Asked, Report};
 use crate::client::trouble::Trouble;
+use crate::units::seconds;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
-use url::Url;
-
-/// A host and port, as the URL and the Host field have them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// A name or an address, IPv6 in brackets.
-    pub name: String,
-    /// The port.
-    pub port: u16,
-}
-
-impl Host {
-    /// Where a URL leads.
-    pub fn of(url: &Url) -> Result<Host, Trouble> {
-        match (url.host_str(), url.port_or_known_default()) {
-            (Some(name), Some(port)) => Ok(Host { name: name.to_owned(), port }),
-            _ => Err(Trouble::new(format!("{url} names no host"), "")),
-        }
-    }
-}
-
-/// Whether a connection can carry another request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reuse {
-    /// It can.
-    Yes,
-    /// It can't, and this is why.
-    No(String),
-}
-
-/// A request without its response.
-pub struct Lost {
-    /// Why.
-    pub trouble: Trouble,
-    /// Whether the server closed before a byte of the response had come.
-    pub unanswered: bool,
-}
 
 /// A connection to a host.
 pub struct Connection {
     /// Where it leads.
     pub host: Host,
-    link: Link,
+    pub(super) link: Link,
     /// Received and not yet understood.
     pub(super) buffer: Vec<u8>,
-    rested_since: Instant,
+    /// When the last response was over.
+    pub(super) rested_since: Instant,
     timeout: Duration,
-    asked: Vec<Asked>,
+    /// What was asked for on it, where somebody wants to know.
+    pub(super) asked: Vec<Asked>,
 }
 
 impl Connection {
@@ -63,40 +28,6 @@ impl Connection {
         let link = Link::open(&host.name, host.port, timeout)?;
         let (host, buffer, rested_since, asked) = (host.clone(), Vec::new(), Instant::now(), Vec::new());
         Ok(Connection { host, link, buffer, rested_since, timeout, asked })
-    }
-
-    /// Sends a request for a URL and receives the response, its body going to standard output.
-    pub fn request(&mut self, url: &Url, options: &Http) -> Result<Response, Lost> {
-        let received = self.link.received;
-        let start = Instant::now();
-        let result = self.exchange(url, options);
-        self.rested_since = Instant::now();
-        if options.telling.reporter().is_wanted() {
-            let response = result.as_ref().ok();
-            let (status, length) = (response.map(|one| one.status), response.map(|one| one.length));
-            let lasted = self.rested_since - start;
-            self.asked.push(Asked { url: url.to_string(), status, length, lasted });
-        }
-        let unanswered = self.link.received == received && self.link.is_closed();
-        result.map_err(|trouble| Lost { trouble, unanswered })
-    }
-
-    fn exchange(&mut self, url: &Url, options: &Http) -> Result<Response, Trouble> {
-        let method = if options.head { "HEAD" } else { "GET" };
-        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-        let mut head = format!("{method} {target} HTTP/1.1\r\n");
-        let given = |name: &str| options.fields.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-        let usual = [("Host", host), ("User-Agent", "shout"), ("Accept", "*/*")];
-        for (name, value) in usual.into_iter().filter(|(name, _)| !given(name)) {
-            head += &format!("{name}: {value}\r\n");
-        }
-        for (name, value) in &options.fields {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head += "\r\n";
-        self.link.send(head.as_bytes())?;
-        Response::receive(self, options)
     }
 
     /// Receives more into the buffer; false at the server's FIN.

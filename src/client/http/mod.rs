@@ -1,18 +1,25 @@
 //! The HTTP client: GETs URLs in order, on one connection where the server lets it, and says whether it
 //! did. The bodies go to standard output, everything about them to standard error.
 
-pub(super) mod connection;
-pub(super) mod response;
+mod connection;
+mod exchange;
+pub mod head;
+pub mod options;
+pub mod request;
+mod response;
+pub mod url;
 
-use super::options::Http;
-use super::report::seconds;
-use super::resolve;
-use super::trouble::{Trouble, quoted, say};
-use connection::{Connection, Host, Reuse};
-use response::Response;
+use self::url::{Host, checked};
+use super::output::say;
+use super::trouble::{Trouble, quoted};
+use crate::units::seconds;
+use ::url::Url;
+use connection::Connection;
+use exchange::exchange;
+use head::{Response, Reuse};
+use options::Http;
 use std::thread;
 use std::time::Instant;
-use url::Url;
 
 /// Redirects followed for one URL.
 const REDIRECTS: u32 = 10;
@@ -86,13 +93,13 @@ impl Client<'_> {
             ),
         })?;
         let start = Instant::now();
-        let mut outcome = connection.request(url, self.options);
+        let mut outcome = exchange(&mut connection, url, self.options);
         if matches!(&outcome, Err(lost) if lost.unanswered) && which == "same connection" {
             // The request crossed the server's FIN. A GET may be sent again (RFC 9110 section 9.2.2).
             self.options.telling.reporter().tell(&connection.close())?;
             connection = Connection::open(&host, self.options.timeout)?;
             which = "new connection: the server closed the last one as the request was sent".to_owned();
-            outcome = connection.request(url, self.options);
+            outcome = exchange(&mut connection, url, self.options);
         }
         let response = match outcome {
             Ok(response) => response,
@@ -156,48 +163,5 @@ impl Client<'_> {
             ));
         }
         self.options.telling.reporter().tell(&connection.close())
-    }
-}
-
-/// Reads a URL of the command line; `http://` may be left out.
-pub fn url(text: &str) -> Result<Url, String> {
-    let before_path = text.split(['/', '?', '#']).next().unwrap_or_default();
-    let has_scheme = text[before_path.len()..].starts_with("//") && before_path.ends_with(':');
-    let full = if has_scheme { text.to_owned() } else { format!("http://{text}") };
-    if let Some((scheme @ ("tcp" | "udp"), place)) = full.split_once("://") {
-        return Err(format!("only http:// URLs: for this one there is shout {scheme} {place}"));
-    }
-    let authority = if has_scheme { full.split('/').nth(2).unwrap_or_default() } else { before_path };
-    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
-    if !has_scheme && host.is_empty() && !port.is_empty() {
-        return Err(format!("no host: for this machine say localhost{text}"));
-    }
-    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    if !has_scheme && !is_number && authority.contains(':') && ["http", "https"].contains(&host) {
-        return Err(format!("two slashes come behind {host}: a URL is http://HOST[:PORT]/PATH"));
-    }
-    if let Some(slip) = resolve::slip(host) {
-        return Err(slip);
-    }
-    if authority.parse::<std::net::Ipv6Addr>().is_ok() {
-        return Err(format!(
-            "an IPv6 address stands in brackets, and the port behind them: [{authority}]:8080"
-        ));
-    }
-    let url = Url::parse(&full).map_err(|error| format!("{error}: a URL is http://HOST[:PORT]/PATH"))?;
-    checked(url)
-}
-
-fn checked(url: Url) -> Result<Url, String> {
-    match url.scheme() {
-        "http" if !url.username().is_empty() || url.password().is_some() => Err(
-            "shout sends no name and password of a URL: say -H 'Authorization: Basic …' with both in Base64"
-                .to_owned(),
-        ),
-        "http" if url.has_host() => Ok(url),
-        "https" => Err(format!(
-            "shout speaks HTTP without TLS: use curl -v {url}, or http:// if the server has that too"
-        )),
-        scheme => Err(format!("only http:// URLs, not {scheme}://: curl knows many others")),
     }
 }

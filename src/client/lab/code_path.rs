@@ -3,7 +3,7 @@
 //! The names are those of the source, and a test looks them up there, so a renamed function is noticed.
 
 use super::events::Kind;
-use super::experiment::Serves;
+use super::serves::Serves;
 
 /// How a packet of the server came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use super::facts::Facts;
 use super::prediction::Expect;
-use super::stage::{Change, Stage};
+use super::serves::{Change, Serves};
+use super::stage::Stage;
 use crate::client::trouble::Trouble;
 use std::time::Duration;
 
@@ -64,50 +65,6 @@ impl Group {
             Group::Web => "Web server",
             Group::Transfer => "File size against packets",
             Group::Further => "What the kernel does by itself",
-        }
-    }
-}
-
-/// Something that listens on a port of the loopback interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Serves {
-    /// shoutd's TCP uppercase, with these options of a listener.
-    Tcp(&'static str),
-    /// shoutd's UDP uppercase.
-    Udp,
-    /// shoutd's HTTP with its built-in site, which keeps connections for a second.
-    Web {
-        /// Whether replies of 300 or above close their connection.
-        close_on_error: bool,
-    },
-    /// shoutd's HTTP with the files of `transfer`.
-    Files,
-    /// A receiver that reads and never answers, and holds its acknowledgements back.
-    Mute,
-    /// A listener from which nobody accepts until the client says so, with room for so many.
-    Backlog(i32),
-    /// Nothing: a port that is free.
-    Nothing,
-}
-
-impl Serves {
-    /// How one would start it by hand, with other options where they were asked for.
-    fn command(self, change: &Change) -> Option<String> {
-        match self {
-            Serves::Tcp(options) => {
-                let options = if change.tcp.is_some() { change.tcp_words() } else { options.to_owned() };
-                let comma = if options.is_empty() { "" } else { "," };
-                Some(format!("--tcp 12000{comma}{options}"))
-            }
-            Serves::Udp => Some("--udp 12000".to_owned()),
-            Serves::Web { close_on_error } => {
-                let keep_alive = change.keep_alive_words().map(|words| format!(" --keep-alive {words}"));
-                let closes = change.close_on_error.unwrap_or(close_on_error);
-                let close = if closes { " --close-on-error" } else { "" };
-                Some(format!("--http 8080{}{close}", keep_alive.unwrap_or_default()))
-            }
-            Serves::Files => Some("--http 8080 --root DIR".to_owned()),
-            Serves::Mute | Serves::Backlog(_) | Serves::Nothing => None,
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::events::{self, Event};
 use super::stage::Transfer;
 use super::verdict::{Mark, Row};
-use crate::client::report::seconds;
 use crate::client::wire::conversation::{Conversations, Seen};
 use crate::client::wire::packet::Packet;
+use crate::units::seconds;
 use std::time::Duration;
 
 /// What was found.

@@ -1,6 +1,6 @@
 //! The command line of `shout lab`.
 
-use super::stage::Change;
+use super::serves::Change;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -2,7 +2,8 @@
 
 use super::experiment::Experiment;
 use super::facts::Facts;
-use super::stage::{Change, Counts, Stage};
+use super::serves::Change;
+use super::stage::{Counts, Stage};
 use super::story::{self, Line};
 use super::transfer::{self, Figures};
 use super::verdict::{self, Mark, Row};

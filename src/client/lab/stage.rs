@@ -6,11 +6,10 @@
 mod mute;
 mod servers;
 
-use super::experiment::Serves;
+use super::serves::{Change, Serves};
 use super::verdict::{Mark, Row};
 use crate::client::trouble::{Trouble, plain};
 use crate::sys::{self, TcpInfo};
-pub use servers::Change;
 use servers::Running;
 use socket2::SockRef;
 use std::io::{self, ErrorKind, Read};

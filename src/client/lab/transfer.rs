@@ -1,63 +1,16 @@
 //! Files of six sizes, each over a connection of its own: how many packets, how long, how much in each.
 
+use super::files::{SIZES, STRIDE, is_part};
 use super::stage::{Stage, Transfer, failed};
-use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
 use crate::client::wire::conversation::Conversations;
 use crate::client::wire::packet::Packet;
 use crate::sys;
-use std::fs::{self, File};
+use crate::units::grouped;
+use crate::units::seconds;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
-
-/// Bytes of the files: those of the lab, and two more.
-pub const SIZES: [u64; 6] = [13, 2_000, 439_000, 1_000_000, 10_000_000, 100_000_000];
-
-/// Every so many bytes a file says where it is. All else is zero, so it takes little room on the disk.
-const STRIDE: u64 = 65_536;
-
-/// The files, in a directory that goes away with this.
-pub struct Files(PathBuf);
-
-impl Files {
-    /// Makes them among the system's temporary files.
-    pub fn make() -> io::Result<Files> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("shout-lab-{}-{number}", std::process::id()));
-        fs::create_dir(&path)?;
-        let files = Files(path);
-        for size in SIZES {
-            let file = File::create_new(files.0.join(size.to_string()))?;
-            file.set_len(size)?;
-            for at in (0..size).step_by(STRIDE as usize) {
-                let mark = mark(at);
-                let room = mark.len().min((size - at) as usize);
-                file.write_all_at(&mark[..room], at)?;
-            }
-        }
-        Ok(files)
-    }
-
-    /// Where they are.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn mark(at: u64) -> [u8; 8] {
-    (!at).to_le_bytes()
-}
 
 /// Gets every file and compares every byte.
 pub fn run(stage: &mut Stage) -> Result<(), Trouble> {
@@ -111,28 +64,6 @@ fn receive(socket: &mut impl Read, size: u64) -> (u64, bool) {
         }
     }
 }
-
-/// Whether these are the bytes of a file from `at` on.
-fn is_part(bytes: &[u8], at: u64) -> bool {
-    let (mut rest, mut at) = (bytes, at);
-    while !rest.is_empty() {
-        let within = (at % STRIDE) as usize;
-        let (piece, others) = rest.split_at(rest.len().min(STRIDE as usize - within));
-        let mark = &mark(at - within as u64)[within.min(8)..];
-        let (marked, empty) = piece.split_at(piece.len().min(mark.len()));
-        if marked != &mark[..marked.len()]
-            || empty.chunks(ZEROS.len()).any(|part| part != &ZEROS[..part.len()])
-        {
-            return false;
-        }
-        at += piece.len() as u64;
-        rest = others;
-    }
-    true
-}
-
-/// To compare many bytes at once with nothing.
-const ZEROS: [u8; 4096] = [0; 4096];
 
 /// What the packets of one transfer were.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -225,22 +156,10 @@ pub fn table(figures: &[Figures]) -> String {
     text
 }
 
-/// A number with commas.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::lab::files::mark;
 
     #[test]
     fn a_file_is_told_from_one_with_a_byte_missing_or_moved() {
@@ -257,10 +176,5 @@ mod tests {
         assert_eq!(receive(&mut &response(&good)[..], 13), (19, true));
         assert_eq!(receive(&mut &response(&good[..12])[..], 13), (19, false));
         assert_eq!(receive(&mut &response(&[0; 13])[..], 13), (19, false));
-    }
-
-    #[test]
-    fn numbers_have_commas() {
-        assert_eq!([13, 2_000, 100_000_000].map(grouped), ["13", "2,000", "100,000,000"]);
     }
 }

@@ -6,9 +6,9 @@
 
 use super::events::{self, Event};
 use super::prediction::{Expect, What};
-use crate::client::report::seconds;
 use crate::client::wire::conversation::Conversations;
 use crate::client::wire::packet::Packet;
+use crate::units::seconds;
 
 /// One line of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What a terminal shows while an experiment runs: that it waits on purpose, and since when.
 
 use super::experiment::Experiment;
-use crate::client::report::seconds;
+use crate::units::seconds;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal};
 use std::time::Duration;

@@ -3,9 +3,9 @@
 //! TCP has no messages. What tells the end of a reply is its length, which an uppercase server gives
 //! away: as long as what was sent, or so many times as long where the server repeats.
 
+use super::options::Tcp;
 use super::talk::Talk;
 use crate::client::link::Link;
-use crate::client::options::Tcp;
 use crate::client::output;
 use crate::client::trouble::Trouble;
 use std::thread;

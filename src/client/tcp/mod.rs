@@ -2,13 +2,14 @@
 
 mod comparison;
 mod messages;
+pub mod options;
 mod pipe;
 mod prompt;
 mod talk;
 mod window;
 
-use super::options::Tcp;
 use super::trouble::Trouble;
+use options::Tcp;
 use std::io::{self, IsTerminal};
 
 /// Does what the options say.

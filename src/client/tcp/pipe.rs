@@ -7,9 +7,9 @@
 //! is the end.
 
 use super::comparison::Comparison;
+use super::options::Tcp;
 use super::window::Window;
 use crate::client::link::Link;
-use crate::client::options::Tcp;
 use crate::client::output;
 use crate::client::trouble::Trouble;
 use crate::sys;

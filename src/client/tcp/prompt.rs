@@ -1,8 +1,8 @@
 //! The prompt at a terminal: a sentence, its reply, and so on until Ctrl-D.
 
+use super::options::Tcp;
 use super::talk::Talk;
 use crate::client::link::Link;
-use crate::client::options::Tcp;
 use crate::client::output;
 use crate::client::trouble::Trouble;
 use rustyline::error::ReadlineError;

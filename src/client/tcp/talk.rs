@@ -1,8 +1,8 @@
 //! Message by message: each reply is awaited, shown, and held against what was sent.
 
+use super::options::Tcp;
 use crate::client::awaited::{Awaited, Counts, are_the_same, count, spoke_first, surplus};
 use crate::client::link::Link;
-use crate::client::options::Tcp;
 use crate::client::trouble::Trouble;
 
 /// A conversation over one connection.

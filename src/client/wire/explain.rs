@@ -6,12 +6,36 @@ use super::reader::{self, Contents};
 use super::style::{Role, Style};
 use super::words::{self, count};
 use super::{json, ladder, markdown, printable, table};
-use crate::client::options::Explain;
-use crate::client::trouble::{Trouble, say};
+use crate::client::output::say;
+use crate::client::trouble::Trouble;
+use clap::Args;
 use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::PathBuf;
 
 /// Conversations that are shown unless all are asked for.
 const CONVERSATIONS: usize = 20;
+
+/// `shout explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A pcap or pcapng file, as tcpdump and Wireshark write it (- is standard input)
+    pub file: PathBuf,
+    /// Only the tables
+    #[arg(long)]
+    pub table: bool,
+    /// Only the ladders
+    #[arg(long)]
+    pub ladder: bool,
+    /// As Markdown, for a report
+    #[arg(long)]
+    pub markdown: bool,
+    /// As a line of JSON
+    #[arg(long, conflicts_with_all = ["markdown", "table", "ladder"])]
+    pub json: bool,
+    /// Leave nothing out of long conversations, or of many
+    #[arg(long)]
+    pub all: bool,
+}
 
 /// Does what the options say. Where the file is damaged or cut, all that can be read is shown, and it is a
 /// failure nevertheless: something is missing.

@@ -5,7 +5,7 @@ use super::packet::Packet;
 use super::row::Row;
 use super::style::{Role, Style, wrap};
 use super::table::{gap, role_of, under_headings};
-use crate::client::report::seconds;
+use crate::units::seconds;
 use std::time::Duration;
 
 /// Columns of the time.

@@ -1,13 +1,14 @@
 //! Who waits for whose acknowledgement: Nagle's algorithm, and acknowledgements that are held back.
 
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::facts::Facts;
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
+use crate::client::lab::serves::Serves;
 use crate::client::lab::stage::{LIMIT, Stage, failed, read, wait_for_fin};
-use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
 use crate::client::wire::conversation::Seen;
 use crate::client::wire::packet::Packet;
+use crate::units::seconds;
 use std::io::Write;
 use std::net::Shutdown;
 use std::thread;

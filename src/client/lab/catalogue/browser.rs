@@ -1,8 +1,8 @@
 //! The least of a browser: asks for a path on a connection, reads the response, and stays or goes.
 
 use crate::client::lab::stage::{LIMIT, Stage, failed, wait_for_fin};
-use crate::client::report::seconds;
 use crate::client::trouble::Trouble;
+use crate::units::seconds;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 

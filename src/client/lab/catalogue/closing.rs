@@ -2,8 +2,9 @@
 
 use super::browser::{ask, stay};
 use super::web::KEPT;
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::prediction::{Size::Told, What::*, client, server};
+use crate::client::lab::serves::Serves;
 
 pub const ALL: &[&Experiment] = &[&REDIRECT, &NOT_FOUND];
 

@@ -1,9 +1,10 @@
 //! What TCP and UDP do by themselves, at the edges: closing by halves, resets, datagrams that don't fit.
 
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
+use crate::client::lab::serves::Serves;
 use crate::client::lab::stage::{LIMIT, failed, read, wait_for_fin};
-use crate::client::report::seconds;
+use crate::units::seconds;
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::Instant;

@@ -1,10 +1,11 @@
 //! TCP uppercase: what a read returns, and what leaves in a segment.
 
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::facts::Facts;
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
+use crate::client::lab::serves::Serves;
 use crate::client::lab::stage::{LIMIT, failed, read, wait_for_fin};
-use crate::client::report::seconds;
+use crate::units::seconds;
 use std::io::Write;
 
 pub const ALL: &[&Experiment] = &[&FIVE_BYTES, &THOUSANDFOLD, &SLOW_READER];

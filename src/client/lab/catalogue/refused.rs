@@ -1,10 +1,11 @@
 //! Nobody listens: TCP says so at once, UDP can't.
 
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
+use crate::client::lab::serves::Serves;
 use crate::client::lab::stage::{Stage, failed};
-use crate::client::report::seconds;
 use crate::client::trouble::{Trouble, plain};
+use crate::units::seconds;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};

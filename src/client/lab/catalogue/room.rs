@@ -1,13 +1,14 @@
 //! No room: a receive buffer that fills, and a queue of connections that does.
 
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::facts::Facts;
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
+use crate::client::lab::serves::Serves;
 use crate::client::lab::stage::{PATIENCE, connect_with_small_buffer, failed, read};
-use crate::client::report::seconds;
 use crate::client::trouble::plain;
 use crate::client::wire::conversation::Seen;
 use crate::client::wire::packet::Packet;
+use crate::units::seconds;
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;

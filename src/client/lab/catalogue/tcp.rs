@@ -1,7 +1,8 @@
 //! TCP uppercase: who closes, and when.
 
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
+use crate::client::lab::serves::Serves;
 use crate::client::lab::stage::{LIMIT, failed, read, wait_for_fin};
 use std::io::Write;
 

@@ -1,8 +1,9 @@
 //! File size against packets.
 
-use crate::client::lab::experiment::{Experiment, Group, Serves};
-use crate::client::lab::transfer::{figures, grouped, run};
-use crate::client::report::seconds;
+use crate::client::lab::experiment::{Experiment, Group};
+use crate::client::lab::serves::Serves;
+use crate::client::lab::transfer::{figures, run};
+use crate::units::{grouped, seconds};
 use std::time::Duration;
 
 pub const ALL: &[&Experiment] = &[&TRANSFER];

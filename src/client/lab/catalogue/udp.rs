@@ -1,7 +1,8 @@
 //! UDP uppercase: a datagram there, a datagram back.
 
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::prediction::{Size::Just, What::*, client, server};
+use crate::client::lab::serves::Serves;
 use crate::client::lab::stage::failed;
 
 pub const ALL: &[&Experiment] = &[&DATAGRAM, &EMPTY_DATAGRAM];

@@ -1,10 +1,11 @@
 //! The web server: connections that are kept, and for how long.
 
 use super::browser::{ask, stay};
-use crate::client::lab::experiment::{Experiment, Group, Serves};
+use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::prediction::{Size::Told, What::*, client, server};
+use crate::client::lab::serves::Serves;
 use crate::client::lab::stage::{PATIENCE, failed, wait_for_fin};
-use crate::client::report::seconds;
+use crate::units::seconds;
 use std::thread;
 use std::time::{Duration, Instant};
 

@@ -2,11 +2,11 @@
 
 use super::escape;
 use crate::client::lab::outcome::Outcome;
-use crate::client::report::seconds;
 use crate::client::wire::conversation::Conversation;
 use crate::client::wire::packet::Kind;
 use crate::client::wire::row::Row;
 use crate::client::wire::style::wrap;
+use crate::units::seconds;
 use std::time::Duration;
 
 /// Packets that are drawn at most; of more, the first and last half.

@@ -10,8 +10,8 @@ mod style;
 use super::experiment::Group;
 use super::outcome::Outcome;
 use super::verdict::Mark;
-use crate::client::report::seconds;
 use crate::client::trouble::{Trouble, plain};
+use crate::units::seconds;
 use entry::Entry;
 use std::fs;
 use std::io;
@@ -60,7 +60,7 @@ fn index(entries: &[Entry]) -> String {
         "<p class=\"soft\">{agreed} of {} experiments as predicted; {} packets captured on the loopback interface \
          by shout {}.</p>\n",
         entries.len(),
-        super::transfer::grouped(packets as u64),
+        crate::units::grouped(packets as u64),
         env!("CARGO_PKG_VERSION")
     );
     for group in Group::ALL {
@@ -96,7 +96,7 @@ fn size(packets: usize, took: Duration) -> String {
     match packets {
         0 => seconds(took),
         1 => format!("1 packet, {}", seconds(took)),
-        count => format!("{} packets, {}", super::transfer::grouped(count as u64), seconds(took)),
+        count => format!("{} packets, {}", crate::units::grouped(count as u64), seconds(took)),
     }
 }
 

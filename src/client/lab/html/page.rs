@@ -4,13 +4,13 @@ use super::entry::Entry;
 use super::{document, escape, file_of, ladder, plot, sign};
 use crate::client::lab::code_path;
 use crate::client::lab::events;
-use crate::client::lab::experiment::Serves;
 use crate::client::lab::outcome::Outcome;
 use crate::client::lab::report::timeline;
-use crate::client::lab::transfer::grouped;
+use crate::client::lab::serves::Serves;
 use crate::client::wire::conversation::Conversation;
 use crate::client::wire::row::Row;
 use crate::client::wire::words::heading;
+use crate::units::grouped;
 
 /// Packets of a conversation in the table; of more, the first and last half.
 const MOST: usize = 80;

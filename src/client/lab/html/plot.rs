@@ -1,6 +1,7 @@
 //! The plots of `transfer` in SVG: packets and seconds against the size of a file, both axes logarithmic.
 
-use crate::client::lab::transfer::{Figures, grouped};
+use crate::client::lab::transfer::Figures;
+use crate::units::grouped;
 
 const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 260.0;

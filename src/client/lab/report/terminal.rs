@@ -4,12 +4,12 @@ use super::timeline;
 use crate::client::lab::catalogue;
 use crate::client::lab::experiment::{Experiment, Group};
 use crate::client::lab::outcome::Outcome;
-use crate::client::lab::stage::Change;
+use crate::client::lab::serves::Change;
 use crate::client::lab::verdict::{Mark, Row};
 use crate::client::lab::{count, transfer};
-use crate::client::report::seconds;
 use crate::client::wire::style::{Role, Style, wrap};
 use crate::client::wire::{ladder, table};
+use crate::units::seconds;
 use std::time::Duration;
 
 /// Waits of less than this nobody takes for a program that hangs.

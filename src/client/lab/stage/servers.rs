@@ -1,12 +1,11 @@
 //! What listens in an experiment: shoutd in a thread, or a stand-in.
 
 use super::mute::Mute;
-use crate::client::lab::experiment::Serves;
-use crate::client::lab::transfer;
+use crate::client::lab::files::Files;
+use crate::client::lab::serves::{Change, Serves};
 use crate::client::trouble::{Trouble, plain};
 use crate::server::{Config, Server};
 use crate::session::http::HttpOptions;
-use crate::session::upper::UpperOptions;
 use crate::values;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Write};
@@ -15,57 +14,6 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-
-/// Options of shoutd that are to replace those of the experiment, to see its prediction fail.
-#[derive(Clone, Debug, Default)]
-pub struct Change {
-    /// Of the TCP listener.
-    pub tcp: Option<UpperOptions>,
-    /// How long HTTP keeps a connection.
-    pub keep_alive: Option<Duration>,
-    /// Whether HTTP closes after a status of 300 or above.
-    pub close_on_error: Option<bool>,
-    /// All of it, as it was said.
-    pub words: String,
-}
-
-impl Change {
-    /// Reads `OPTION=VALUE,…`: those of a TCP listener, or `keep-alive=DURATION` and `close-on-error=YES`.
-    pub fn parse(text: &str) -> Result<Change, String> {
-        let mut change = Change { words: text.to_owned(), ..Change::default() };
-        let mut rest = Vec::new();
-        for part in text.split(',') {
-            match part.split_once('=') {
-                Some(("keep-alive", value)) => change.keep_alive = Some(values::duration(value)?),
-                Some(("close-on-error", value)) => change.close_on_error = Some(values::yes_or_no(value)?),
-                _ => rest.push(part),
-            }
-        }
-        if !rest.is_empty() {
-            change.tcp = Some(values::tcp_listener(&format!("0,{}", rest.join(",")))?.1);
-        }
-        Ok(change)
-    }
-
-    /// What was said of a TCP listener.
-    pub fn tcp_words(&self) -> String {
-        let of_web = |part: &&str| part.starts_with("keep-alive=") || part.starts_with("close-on-error=");
-        self.words.split(',').filter(|part| !of_web(part)).collect::<Vec<_>>().join(",")
-    }
-
-    /// How long HTTP keeps a connection, as it was said.
-    pub fn keep_alive_words(&self) -> Option<&str> {
-        self.words.split(',').filter_map(|part| part.strip_prefix("keep-alive=")).next_back()
-    }
-
-    /// Whether one of these servers has the options that are to be changed.
-    pub fn applies_to(&self, serves: &[Serves]) -> bool {
-        let tcp = serves.iter().any(|serves| matches!(serves, Serves::Tcp(_)));
-        let web = serves.iter().any(|serves| matches!(serves, Serves::Web { .. }));
-        let of_web = self.keep_alive.is_some() || self.close_on_error.is_some();
-        (tcp || self.tcp.is_none()) && (web || !of_web)
-    }
-}
 
 /// Something that listens.
 pub struct Running {
@@ -77,7 +25,7 @@ pub struct Running {
 }
 
 enum Kind {
-    Shoutd { bell: UnixStream, thread: JoinHandle<()>, _files: Option<transfer::Files> },
+    Shoutd { bell: UnixStream, thread: JoinHandle<()>, _files: Option<Files> },
     Mute(Mute),
     Nothing,
 }
@@ -99,7 +47,7 @@ pub fn start(serves: Serves, address: Option<SocketAddr>, change: &Change) -> Re
             config.http_options.keep_alive = change.keep_alive.unwrap_or(config.http_options.keep_alive);
         }
         Serves::Files => {
-            let files = transfer::Files::make().map_err(|error| trouble("the files of transfer", &error))?;
+            let files = Files::make().map_err(|error| trouble("the files of transfer", &error))?;
             config.http = vec![wanted.into()];
             config.root = Some(files.path().to_owned());
             return shoutd(config, Some(files));
@@ -144,7 +92,7 @@ fn empty() -> Config {
 }
 
 /// Runs a server in a thread. It is bound there, as it doesn't move between threads.
-fn shoutd(config: Config, files: Option<transfer::Files>) -> Result<Running, Trouble> {
+fn shoutd(config: Config, files: Option<Files>) -> Result<Running, Trouble> {
     let (sender, receiver) = mpsc::channel();
     let run = move || {
         let bound = Server::bind(&config).map_err(|error| error.to_string()).and_then(|server| {

@@ -1,9 +1,9 @@
 //! What is to be said of datagrams and of ICMP messages about them.
 
 use super::quoted;
-use crate::client::report::seconds;
 use crate::client::wire::conversation::{Seen, is_uppercase_of};
 use crate::client::wire::packet::{Packet, Unreachable};
+use crate::units::seconds;
 
 pub(super) fn tell(packet: &Packet, seen: &Seen, packets: &[Packet]) -> String {
     let content = if packet.length == 0 { "empty, as UDP allows".to_owned() } else { quoted(packet) };

@@ -1,9 +1,9 @@
 //! What is to be said of segments that begin with a request or a response of HTTP/1.
 
-use crate::client::report::seconds;
 use crate::client::wire::conversation::{first_line, is_request, is_response};
 use crate::client::wire::packet::Packet;
 use crate::client::wire::printable;
+use crate::units::seconds;
 use std::time::Duration;
 
 /// Columns of a request line that are shown.

@@ -2,10 +2,10 @@
 //! the next segment mean what it means.
 
 use super::{http, quoted};
-use crate::client::report::seconds;
 use crate::client::wire::conversation::{Conversation, Seen};
 use crate::client::wire::packet::{Packet, Segment};
 use crate::client::wire::stream::View;
+use crate::units::seconds;
 use std::time::Duration;
 
 /// Bytes of the client that are remembered.

@@ -4,12 +4,14 @@
 //! peer, and its host's ICMP refusals. Replies carry no number, so they are told apart by their content:
 //! an uppercase server's reply is known beforehand.
 
-use super::awaited::{Awaited, answers};
-use super::options::Udp;
-use super::output;
-use super::report::seconds;
-use super::resolve;
-use super::trouble::{Trouble, plain, quoted, say};
+pub mod options;
+
+use crate::client::awaited::{Awaited, answers};
+use crate::client::output::{self, say};
+use crate::client::resolve;
+use crate::client::trouble::{Trouble, plain, quoted};
+use crate::units::seconds;
+use options::Udp;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, ErrorKind, IsTerminal};
