@@ -5,7 +5,7 @@
 //!
 //! | floor | modules | knows |
 //! | --- | --- | --- |
-//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`]; `units` | bytes |
+//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`], [`html`]; `units` | bytes |
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`outlet`], [`access_log`] | files; never a socket |
@@ -22,6 +22,7 @@ pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod event_loop;
+pub mod html;
 pub mod http;
 pub mod kernel;
 pub mod limits;

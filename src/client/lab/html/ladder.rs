@@ -1,11 +1,11 @@
 //! The packets of a conversation as a ladder in SVG: two hosts, time going downward, an arrow for each packet.
 
-use super::escape;
 use crate::client::lab::outcome::Outcome;
 use crate::client::wire::conversation::Conversation;
 use crate::client::wire::packet::Kind;
 use crate::client::wire::row::Row;
 use crate::client::wire::style::wrap;
+use crate::html::escape;
 use crate::units::seconds;
 use std::time::Duration;
 

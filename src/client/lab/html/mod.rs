@@ -11,6 +11,7 @@ use super::experiment::Group;
 use super::outcome::Outcome;
 use super::verdict::Mark;
 use crate::client::trouble::{Trouble, plain};
+use crate::html::{self, escape};
 use crate::units::seconds;
 use entry::Entry;
 use std::fs;
@@ -106,8 +107,9 @@ fn document(title: &str, note: &str, body: &str) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n{note}<title>{} – shout lab</title>\n\
-         <style>\n{}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
+         <style>\n{}{}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
         escape(title),
+        html::STYLE,
         style::STYLE
     )
 }
@@ -121,30 +123,4 @@ fn sign(mark: Mark) -> String {
         Mark::Unseen => ("absent", "not seen"),
     };
     format!("<span class=\"mark {class}\" title=\"{meaning}\">{}</span>", mark.sign())
-}
-
-/// Text that is safe in HTML, in attributes too.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            '\'' => safe += "&#39;",
-            char => safe.push(char),
-        }
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_crossed_can_not_become_part_of_a_page() {
-        assert_eq!(escape("<b title='\"'>&"), "&lt;b title=&#39;&quot;&#39;&gt;&amp;");
-    }
 }

@@ -1,7 +1,7 @@
 //! The page of one experiment.
 
 use super::entry::Entry;
-use super::{document, escape, file_of, ladder, plot, sign};
+use super::{document, file_of, ladder, plot, sign};
 use crate::client::lab::code_path;
 use crate::client::lab::events;
 use crate::client::lab::outcome::Outcome;
@@ -10,6 +10,7 @@ use crate::client::lab::serves::Serves;
 use crate::client::wire::conversation::Conversation;
 use crate::client::wire::row::Row;
 use crate::client::wire::words::heading;
+use crate::html::escape;
 use crate::units::grouped;
 
 /// Packets of a conversation in the table; of more, the first and last half.

@@ -1,16 +1,10 @@
-//! How the pages look: of one family with the site that is built into shoutd.
+//! How the pages look, besides what all pages of the family share.
 
-/// The style of every page.
-pub const STYLE: &str = r#":root { --paper: #fbf8f3; --ink: #2b2a31; --soft: #67626a; --link: #1f5878; --code: #f1ebe1; --line: #ded6c9;
-  --client: #1f5878; --server: #a3502c; --alarm: #a8201a; --good: #2f6b3a }
+/// The style of every page, behind that of the family.
+pub const STYLE: &str = r#":root { --width: 62rem; --client: #1f5878; --server: #a3502c; --alarm: #a8201a; --good: #2f6b3a }
 @media (prefers-color-scheme: dark) {
-  :root { --paper: #14191f; --ink: #e5dfd6; --soft: #a8a199; --link: #f2b592; --code: #1e262e; --line: #333d47;
-    --client: #8fc1dd; --server: #f2b592; --alarm: #ff8f85; --good: #93cf9c }
+  :root { --client: #8fc1dd; --server: #f2b592; --alarm: #ff8f85; --good: #93cf9c }
 }
-* { box-sizing: border-box }
-body { margin: 0 auto; padding: 3rem 1.25rem 4rem; max-width: 62rem; background: var(--paper); color: var(--ink);
-  font: 1.0625rem/1.6 Charter, "Iowan Old Style", "Palatino Linotype", P052, Georgia, serif }
-h1, h2, h3 { font-weight: 400; line-height: 1.15; margin: 0 }
 h1 { font-size: clamp(2.4rem, 8vw, 4rem); letter-spacing: -.02em; overflow-wrap: anywhere }
 h2 { font-size: 1.5rem; margin-bottom: .9rem }
 h3 { font-size: 1.0625rem; color: var(--soft); line-height: 1.4; margin: 1.25rem 0 .5rem }
@@ -19,11 +13,7 @@ p, ul { margin: 0 0 1rem }
 .soft, footer, nav { color: var(--soft); font-size: .9375rem }
 main p { max-width: 44rem }
 nav { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; margin-bottom: 1.4rem }
-a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: .18em }
-a:hover { text-decoration-thickness: 2px }
-a:focus-visible, summary:focus-visible { outline: 2px solid var(--link); outline-offset: 3px; border-radius: 2px }
 section, footer { border-top: 1px solid var(--line); padding: 1.6rem 0 .8rem }
-code { font: .875em/1.55 ui-monospace, "Cascadia Code", Menlo, Consolas, monospace; overflow-wrap: anywhere }
 .mark { font-weight: 700 }
 .yes { color: var(--good) } .no { color: var(--alarm) } .absent { color: var(--soft) }
 .list { list-style: none; padding: 0 }
@@ -32,8 +22,8 @@ code { font: .875em/1.55 ui-monospace, "Cascadia Code", Menlo, Consolas, monospa
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: 0 0 1rem }
 dt { color: var(--soft) } dd { margin: 0 }
 .scroll { overflow-x: auto; margin-bottom: 1rem }
-table { border-collapse: collapse; width: 100%; font-size: .9375rem; line-height: 1.4; font-variant-numeric: tabular-nums }
-th { font-weight: 400; color: var(--soft); text-align: left; border-bottom: 1px solid var(--line) }
+table { width: 100%; font-size: .9375rem; line-height: 1.4 }
+th { border-bottom: 1px solid var(--line) }
 th, td { padding: .3rem .7rem .3rem 0; vertical-align: top }
 td { border-bottom: 1px solid color-mix(in srgb, var(--line) 55%, transparent) }
 td:last-child, th:last-child { padding-right: 0 }
@@ -89,9 +79,7 @@ svg .leader { stroke: var(--line); stroke-width: 1; fill: none }
   .story li { grid-template-columns: 1fr; gap: 0 } .story .t { text-align: left }
 }
 @media print {
-  :root { --paper: #fff; --ink: #000; --soft: #444; --link: #000; --code: #fff; --line: #999;
-    --client: #124a70; --server: #8a3d1a; --alarm: #900; --good: #000 }
-  body { padding: 0; max-width: none; font-size: 10pt; line-height: 1.4 }
+  :root { --client: #124a70; --server: #8a3d1a; --alarm: #900; --good: #000 }
   h1 { font-size: 26pt } .lead { font-size: 12pt }
   nav { display: none }
   section, footer { padding: .8rem 0 .2rem }
