@@ -4,6 +4,7 @@
 //! more than the file really has, and where it makes no sense any more, reading ends there. What came
 //! before is still good.
 
+mod fields;
 mod pcap;
 mod pcapng;
 mod source;
