@@ -62,7 +62,7 @@ pub enum Tracer {
     /// We are root: a tracepoint of the kernel, which hardly slows it down, or a tracer.
     Tracepoint,
     /// It has our user: a tracer, which slows it down.
-    Tracer,
+    Strace,
     /// It has another user: only root could.
     OnlyRoot,
 }
@@ -168,7 +168,7 @@ impl ServerCost {
         };
         match (us.is_root(), self.pids.iter().all(is_ours)) {
             (true, _) => Tracer::Tracepoint,
-            (false, true) => Tracer::Tracer,
+            (false, true) => Tracer::Strace,
             (false, false) => Tracer::OnlyRoot,
         }
     }

@@ -143,7 +143,7 @@ fn server(outcome: &Outcome, cost: &ServerCost, to: &mut String) -> std::fmt::Re
             writeln!(to, "             system calls: not counted here; perf stat -e raw_syscalls:sys_enter")?;
             writeln!(to, "             -p {} does where it is installed, strace -c -f too", pids.join(","))
         }
-        Tracer::Tracer => writeln!(
+        Tracer::Strace => writeln!(
             to,
             "             system calls: not counted here; strace -c -f -p {} does and slows it down",
             pids.join(" -p ")

@@ -10,6 +10,7 @@ pub mod awaited;
 pub mod http;
 pub mod link;
 pub mod place;
+pub mod repeated;
 pub mod report;
 pub mod resolve;
 pub mod tcp;

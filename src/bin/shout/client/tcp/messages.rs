@@ -8,7 +8,6 @@ use super::talk::Talk;
 use crate::client::link::Link;
 use crate::output;
 use shoutd::trouble::Trouble;
-use std::thread;
 
 /// Sends the messages and prints the replies, one a line.
 pub fn run(options: &Tcp) -> Result<(), Trouble> {
@@ -19,13 +18,13 @@ pub fn run(options: &Tcp) -> Result<(), Trouble> {
 }
 
 fn converse(options: &Tcp, link: &mut Link) -> Result<(), Trouble> {
-    let times = options.times as usize;
+    let times = options.repeated.times as usize;
     let messages =
         || options.messages.iter().flat_map(|message| std::iter::repeat_n(message.as_bytes(), times));
     let mut talk = Talk::new(options, link);
     for (number, message) in messages().enumerate() {
-        if number > 0 && !options.every.is_zero() {
-            thread::sleep(options.every);
+        if number > 0 {
+            options.repeated.wait();
         }
         if number == 0 || !options.at_once {
             talk.hears_nothing()?;

@@ -16,7 +16,6 @@ use shoutd::units::seconds;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, ErrorKind, IsTerminal};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Room for any datagram.
@@ -96,7 +95,7 @@ impl Client<'_> {
         let options = self.options;
         if !options.messages.is_empty() {
             for message in &options.messages {
-                for _ in 0..options.times {
+                for _ in 0..options.repeated.times {
                     self.exchange(message.as_bytes())?;
                 }
             }
@@ -123,8 +122,8 @@ impl Client<'_> {
     /// Sends one datagram and waits for its reply. A missing or refused one is told and remembered, and
     /// the next is sent all the same; only what makes going on pointless is an error.
     fn exchange(&mut self, message: &[u8]) -> Result<(), Trouble> {
-        if self.counts.sent > 0 && !self.options.every.is_zero() {
-            thread::sleep(self.options.every);
+        if self.counts.sent > 0 {
+            self.options.repeated.wait();
         }
         let largest = largest(self.peer);
         if message.len() > largest {
