@@ -5,11 +5,11 @@
 //!
 //! | floor | modules | knows |
 //! | --- | --- | --- |
-//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`], [`html`] | bytes |
+//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`html`], [`likeness`], [`loop_guard`] | bytes |
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`outlet`], [`access_log`] | files; never a socket |
-//! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
+//! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`descriptors`], [`sys`] | sockets, readiness, the clock |
 //! | 5 | [`server`], [`values`], [`slips`], [`cli`], `main.rs` | everything above, as arguments |
 //!
 //! What only the program `shout` needs, and its tests, is behind the feature `client`: `units` and `trouble` (how figures
@@ -23,10 +23,12 @@
 pub mod access_log;
 pub mod buffer;
 pub mod cli;
+pub mod descriptors;
 pub mod event_loop;
 pub mod html;
 pub mod http;
 pub mod kernel;
+pub mod likeness;
 pub mod limits;
 pub mod loop_guard;
 pub mod now;

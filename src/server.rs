@@ -5,19 +5,20 @@
 //! be asked for. Who drives the sessions in another way begins with [`Config::bind`] as well.
 
 use crate::access_log::{AccessLog, Destination};
+use crate::descriptors;
 use crate::event_loop::answers::Answers;
 use crate::event_loop::listener::{Listener, Service};
 use crate::event_loop::udp::Udp;
 use crate::event_loop::{EventLoop, Ring};
 use crate::kernel::linux::{Linux, read_clock};
-use crate::limits::{self, Limits};
+use crate::limits::Limits;
 use crate::now::Now;
 use crate::outlet::ServerLog;
 use crate::session::http::HttpOptions;
 use crate::session::upper::UpperOptions;
 use crate::site::Site;
 use crate::sockets::{self, Place, UnixPath};
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::io::Errno;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
@@ -25,6 +26,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What to serve and how.
@@ -83,7 +85,9 @@ pub struct StartError {
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: {}{}", self.what, self.why, self.advice)
+        let is_short = matches!(Errno::from_io_error(&self.why), Some(Errno::MFILE));
+        let advice = if is_short { ": raise the limit of descriptors (ulimit -n)" } else { self.advice };
+        write!(f, "{}: {}{advice}", self.what, self.why)
     }
 }
 
@@ -99,6 +103,7 @@ impl StartError {
 impl Server {
     /// Binds every socket and opens the site.
     pub fn bind(config: &Config) -> Result<Server, StartError> {
+        descriptors::raise_limit();
         let now = read_clock();
         let limits = config.limits();
         let kernel = Linux::new(limits.events).map_err(|error| internal("polling", error))?;
@@ -113,6 +118,7 @@ impl Server {
             Bound::Listener(socket, service) => event_loop.add_listener(Listener::new(socket, service)),
             Bound::Udp(socket, answers) => event_loop.add_udp(Udp::new(socket.into(), *answers)),
         })?;
+        event_loop.allow(config.connection_limit()?);
         Ok(Server { event_loop, listening, stopper, reopener, _paths: paths })
     }
 
@@ -159,37 +165,25 @@ impl Config {
         }
     }
 
-    /// The limits of the loop that serves this.
+    /// The limits of the loop that serves this, but for the connections.
     fn limits(&self) -> Limits {
-        Limits {
-            connections: self.connection_limit(),
-            memory: self.memory,
-            drain: self.drain,
-            ..Limits::default()
-        }
+        Limits { memory: self.memory, drain: self.drain, ..Limits::default() }
     }
 
-    /// How many connections there may be at once. Raises the descriptor limit as far as it goes, and leaves
-    /// some descriptors aside.
-    pub fn connection_limit(&self) -> usize {
-        let mut limit = getrlimit(Resource::Nofile);
-        if limit.current < limit.maximum {
-            let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
-            if setrlimit(Resource::Nofile, raised).is_ok() {
-                limit = getrlimit(Resource::Nofile);
-            }
-        }
-        let descriptors = limit.current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        let possible = (descriptors - limits::SPARE_DESCRIPTORS.min(descriptors / 4)).max(1);
+    /// How many connections there may be at once, now that everything is bound and opened. Fails where the limit of
+    /// descriptors leaves none.
+    pub fn connection_limit(&self) -> Result<usize, StartError> {
+        let serves_files = self.root.is_some() && !self.http.is_empty();
+        let possible = descriptors::places(serves_files).map_err(too_few_descriptors)?;
         match self.max_connections {
             Some(asked) if asked > possible => {
                 log::warn!(
                     "--max-connections {asked} is more than the descriptor limit leaves, {possible} (ulimit -n)"
                 );
-                asked
+                Ok(asked)
             }
-            Some(asked) => asked,
-            None => possible,
+            Some(asked) => Ok(asked),
+            None => Ok(possible),
         }
     }
 
@@ -291,6 +285,14 @@ pub fn announcement(listening: &[(&'static str, Place)]) -> String {
     lines.chain(["ready\n".to_owned()]).collect()
 }
 
+/// Has writes to a file fail with EFBIG that may not grow any more (`ulimit -f`, setrlimit(2)): a log is then treated as
+/// on a full disk. Unless it is told this at its start, the process is killed by SIGXFSZ instead. A handler does that
+/// and not ignoring it, which programs started later would inherit. SIGPIPE, its sibling, Rust has ignored already.
+pub fn outlive_file_limit() -> io::Result<()> {
+    let never_read = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::signal::SIGXFSZ, never_read).map(drop)
+}
+
 /// A stream whose bytes wake the loop up and ask it for something.
 fn bell(event_loop: &mut EventLoop<Linux, Site>, ring: Ring) -> io::Result<UnixStream> {
     let (bell, ringer) = UnixStream::pair()?;
@@ -344,6 +346,11 @@ fn log_error(destination: &Destination, why: io::Error) -> StartError {
         _ => "",
     };
     StartError { what: format!("can't open the access log {destination}"), why, advice }
+}
+
+fn too_few_descriptors(needed: usize) -> StartError {
+    let what = format!("no descriptors are left for connections (ulimit -n {needed} is the least)");
+    StartError { what, why: Errno::MFILE.into(), advice: "" }
 }
 
 fn internal(what: &str, why: io::Error) -> StartError {

@@ -313,6 +313,30 @@ pub fn release_freed_memory() {
     }
 }
 
+/// Lets go of the program's code, its own and that of its libraries, which stays in the system's cache: what start-up
+/// alone has run isn't resident any more, and what is run again is mapped again when it is (madvise(2),
+/// MADV_DONTNEED). Some 700 KB; a page that comes back costs under a microsecond.
+pub fn release_start_up_code() {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return };
+    for line in maps.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (Some(range), Some("r-xp"), Some(path)) = (words.next(), words.next(), words.nth(3)) else {
+            continue;
+        };
+        let Some((start, end)) = range.split_once('-') else { continue };
+        let (Ok(start), Ok(end)) = (usize::from_str_radix(start, 16), usize::from_str_radix(end, 16)) else {
+            continue;
+        };
+        if path.starts_with('/') {
+            // SAFETY: the range is a mapping of a file that nobody can write through (r-x) and that is private, so its
+            // pages are the file's own and come back as they were. No code of ours is patched at run time.
+            unsafe {
+                libc::madvise(ptr::without_provenance_mut(start), end - start, libc::MADV_DONTNEED);
+            }
+        }
+    }
+}
+
 /// What the kernel has counted on a TCP connection since its first SYN (tcp(7), TCP_INFO; the counts are
 /// those of RFC 4898).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -359,6 +383,15 @@ pub fn unsent(socket: BorrowedFd) -> io::Result<u64> {
     // SAFETY: the kernel writes one int.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, ptr::from_mut(&mut bytes)) };
     if result == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A count that grows as the peer takes what was sent, and stands still while nothing is taken; 0 where nobody knows.
+/// A Unix socket doesn't count what was taken, but what was not: so it is one only while nothing is added.
+pub fn taken_by_peer(socket: BorrowedFd) -> u64 {
+    tcp_info(socket)
+        .map(|info| info.bytes_acknowledged)
+        .or_else(|_| unsent(socket).map(|unsent| u64::MAX - unsent))
+        .unwrap_or(0)
 }
 
 /// Asks for the counts of a connection. Fails where the socket isn't TCP or the kernel is older than 4.6.
