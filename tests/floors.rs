@@ -36,7 +36,7 @@ const FLOORS: &[(&str, u32)] = &[
 
 /// The floor of each room of the program shout. It may use all of the library.
 const ROOMS: &[(&str, u32)] =
-    &[("output", 0), ("client", 1), ("explain", 1), ("lab", 1), ("bench", 2), ("options", 3), ("main", 4)];
+    &[("output", 0), ("client", 1), ("explain", 1), ("lab", 2), ("bench", 2), ("options", 3), ("main", 4)];
 
 /// What only the floors from this one up may name.
 const RESERVED: [(&str, u32); 12] = [

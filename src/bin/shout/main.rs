@@ -8,8 +8,8 @@
 //! | 0 | [`output`] | standard output and standard error |
 //! | 1 | [`client`] | talks to the three services |
 //! | 1 | [`explain`] | shows a capture that someone else took |
-//! | 1 | [`lab`] | experiments, with the packets that really crossed |
 //! | 2 | [`bench`](mod@bench) | the load generator |
+//! | 2 | [`lab`] | experiments, with the packets that really crossed |
 //! | 3 | [`options`], `main` | the command line |
 #![forbid(unsafe_code)]
 

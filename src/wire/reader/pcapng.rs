@@ -133,8 +133,9 @@ impl Interface {
             fields.bytes(length.next_multiple_of(4) - length)?;
             match code {
                 0 => break, // the end of the options
-                RESOLUTION => interface.resolution = *value.bytes(1)?.first()?,
-                OFFSET => interface.offset = value.eight()?,
+                RESOLUTION if length == 1 => interface.resolution = *value.rest.first()?,
+                OFFSET if length == 8 => interface.offset = value.eight()?,
+                RESOLUTION | OFFSET => return None,
                 _ => {}
             }
         }
@@ -201,4 +202,46 @@ fn take(
         *last_time = interface.time(units);
     }
     contents.take(interface.link_type.into(), *last_time, packet.data, packet.crossed as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::reader::{Contents, read_from};
+
+    fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+        let length = (body.len() as u32 + 12).to_be_bytes();
+        [&kind.to_be_bytes(), &length, body, &length].concat()
+    }
+
+    /// A file with one interface that has this option, and one datagram from it.
+    fn file(code: u16, value: &[u8]) -> Contents {
+        let mut padded = value.to_vec();
+        padded.resize(value.len().next_multiple_of(4), 0);
+        let option = [&code.to_be_bytes(), &(value.len() as u16).to_be_bytes(), &padded[..]].concat();
+        let frame = [
+            0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1, 0, 9, 0, 7, 0, 9, 0, 0,
+            b'x', 0, 0, 0,
+        ];
+        let numbers = [0_u32, 0, 3_000_000, 29, 29].map(u32::to_be_bytes).concat();
+        let bytes = [
+            block(super::SECTION, &[&[0x1a, 0x2b, 0x3c, 0x4d, 0, 1, 0, 0][..], &[0xff; 8]].concat()),
+            block(super::INTERFACE, &[&[0, 101, 0, 0, 0, 0, 0, 0][..], &option].concat()),
+            block(super::PACKET, &[&numbers[..], &frame].concat()),
+        ];
+        read_from(&bytes.concat()[..], "a file").expect("a capture")
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_and_a_last_option_without_an_end_hide_no_packet() {
+        let contents = file(2, b"eth\xff\xfe");
+        assert_eq!((contents.packets.len(), contents.damaged, &contents.broken), (1, 0, &None));
+        assert_eq!(contents.packets[0].payload(), b"x");
+    }
+
+    #[test]
+    fn a_unit_of_time_of_two_bytes_is_none() {
+        let contents = file(super::RESOLUTION, &[9, 9]);
+        let broken = contents.broken.expect("a complaint");
+        assert!(broken.contains("the block at byte 28 makes no sense"), "{broken}");
+    }
 }

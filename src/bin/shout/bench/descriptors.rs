@@ -1,7 +1,8 @@
 //! What this machine allows: descriptors and ports, and what has to be reduced for them.
 
 use super::plan::{Plan, Service};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
+use shoutd::descriptors::raise_limit;
 use std::fs;
 
 /// Descriptors that aren't connections: the standard streams, the poller, its timer, files in `/proc`.
@@ -30,15 +31,11 @@ fn reduce(plan: &mut Plan, most: usize, why: &str, reduced: &mut Vec<String>) {
     }
 }
 
-/// The descriptor limit, raised to its hard limit.
+/// The descriptor limit, raised as far as it goes.
 fn raise() -> usize {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum
-        && setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_ok()
-    {
-        limit = getrlimit(Resource::Nofile);
-    }
-    limit.current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    raise_limit();
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// How many ports the kernel chooses from for connections (ip(7)).

@@ -5,6 +5,7 @@
 //! capture, and the [`verdict`], row by row. [`report`] tells it on a terminal, as Markdown or as JSON,
 //! [`html`] as pages.
 
+pub mod browser;
 pub mod catalogue;
 pub mod code_path;
 pub mod events;

@@ -1,7 +1,9 @@
 //! Files of six sizes, each over a connection of its own: how many packets, how long, how much in each.
 
+use super::browser::request;
 use super::files::{SIZES, STRIDE, is_part};
 use super::stage::{Stage, Transfer, failed};
+use crate::client::http::head;
 use shoutd::sys;
 use shoutd::trouble::Trouble;
 use shoutd::units::grouped;
@@ -17,8 +19,7 @@ pub fn run(stage: &mut Stage) -> Result<(), Trouble> {
     for size in SIZES {
         let start = Instant::now();
         let mut socket = stage.connect(0)?;
-        let request = format!("GET /{size} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        socket.write_all(request.as_bytes()).map_err(failed("sending"))?;
+        socket.write_all(request(&format!("/{size}")).as_bytes()).map_err(failed("sending"))?;
         let (head, right) = receive(&mut socket, size);
         let took = start.elapsed();
         let measured = if right { "they did" } else { "they did not" };
@@ -43,8 +44,8 @@ fn receive(socket: &mut impl Read, size: u64) -> (u64, bool) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return (0, false),
         }
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
+        if let Ok(Some(head)) = head::read(&bytes, false) {
+            break head.length;
         }
     };
     let mut rest = bytes.split_off(body);

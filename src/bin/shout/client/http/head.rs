@@ -153,3 +153,28 @@ fn understand(parsed: &httparse::Response, is_head: bool) -> Result<(Response, F
     let reason = parsed.reason.unwrap_or_default().to_owned();
     Ok((Response { status, reason, location: values("location").next(), length: 0, reuse }, framing))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_has_the_bytes_that_came_and_its_lines_joined() {
+        let bytes = b"\r\n\nHTTP/1.1 200 OK\r\nA: b\r\n\t c\r\nContent-Length: 2\r\n\r\nhi";
+        let head = read(bytes, false).unwrap().unwrap();
+        assert_eq!(bytes[head.length..], b"hi"[..]);
+        assert_eq!(head.text.trim_ascii_start(), b"HTTP/1.1 200 OK\r\nA: b c\r\nContent-Length: 2\r\n\r\n");
+        assert_eq!((head.response.status, head.framing), (200, Framing::Length(2)));
+        for end in 0..head.length {
+            assert!(read(&bytes[..end], false).unwrap().is_none(), "of {end} bytes");
+        }
+    }
+
+    #[test]
+    fn what_is_no_head_and_what_contradicts_itself_are_told_apart() {
+        let why = |bytes: &[u8]| read(bytes, false).err();
+        assert!(matches!(why(b"220 mail.example\r\n\r\n"), Some(Unreadable::NotHttp(_))));
+        let twice = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
+        assert!(matches!(why(twice), Some(Unreadable::Wrong(_))));
+    }
+}

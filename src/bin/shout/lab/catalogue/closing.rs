@@ -1,7 +1,7 @@
 //! The web server: replies that end their connection.
 
-use super::browser::{ask, stay};
 use super::web::KEPT;
+use crate::lab::browser::{ask, stay};
 use crate::lab::experiment::{Experiment, Group};
 use crate::lab::prediction::{Size::Told, What::*, client, server};
 use crate::lab::serves::Serves;

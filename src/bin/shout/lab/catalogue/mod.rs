@@ -1,7 +1,6 @@
 //! The experiments, by group. Each is data and a client that can be read by itself.
 
 mod acknowledgements;
-mod browser;
 mod closing;
 mod further;
 mod reads;

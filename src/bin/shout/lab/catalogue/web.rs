@@ -1,6 +1,6 @@
 //! The web server: connections that are kept, and for how long.
 
-use super::browser::{ask, stay};
+use crate::lab::browser::{ask, stay};
 use crate::lab::experiment::{Experiment, Group};
 use crate::lab::prediction::{Size::Told, What::*, client, server};
 use crate::lab::serves::Serves;

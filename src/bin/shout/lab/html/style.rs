@@ -80,6 +80,7 @@ svg .leader { stroke: var(--line); stroke-width: 1; fill: none }
 }
 @media print {
   :root { --client: #124a70; --server: #8a3d1a; --alarm: #900; --good: #000 }
+  body { padding: 0 }
   h1 { font-size: 26pt } .lead { font-size: 12pt }
   nav { display: none }
   section, footer { padding: .8rem 0 .2rem }

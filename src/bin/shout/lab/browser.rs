@@ -1,6 +1,7 @@
 //! The least of a browser: asks for a path on a connection, reads the response, and stays or goes.
 
-use crate::lab::stage::{LIMIT, Stage, failed, wait_for_fin};
+use super::stage::{LIMIT, Stage, failed, wait_for_fin};
+use crate::client::http::head::{self, Framing};
 use shoutd::trouble::Trouble;
 use shoutd::units::seconds;
 use std::io::{ErrorKind, Read, Write};
@@ -32,40 +33,26 @@ pub fn get(stream: &mut TcpStream, path: &str) -> Result<Response, Trouble> {
 
 fn receive(stream: &mut TcpStream) -> Response {
     let mut bytes = Vec::new();
-    let mut end = None;
+    let mut room = [0; 65_536];
+    let mut closed = false;
     loop {
-        if end.is_none()
-            && let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n")
-        {
-            let length = field(&bytes[..head], "content-length").and_then(|length| length.parse().ok());
-            end = Some(head + 4 + length.unwrap_or(0));
+        if let Ok(Some(head)) = head::read(&bytes, false) {
+            let length = if let Framing::Length(length) = head.framing { length as usize } else { 0 };
+            let end = head.length.saturating_add(length);
+            if closed || bytes.len() >= end {
+                let (status, location) = (head.response.status, head.response.location);
+                let body = bytes[head.length..end.min(bytes.len())].to_vec();
+                return Response { status, location, bytes: bytes.len(), body };
+            }
+        } else if closed {
+            return Response { bytes: bytes.len(), ..Response::default() };
         }
-        if end.is_some_and(|end| bytes.len() >= end) {
-            break;
-        }
-        let mut room = [0; 65_536];
         match stream.read(&mut room) {
             Ok(count @ 1..) => bytes.extend_from_slice(&room[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Ok(0) | Err(_) => break,
+            Ok(0) | Err(_) => closed = true,
         }
     }
-    let Some(end) = end else { return Response { bytes: bytes.len(), ..Response::default() } };
-    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(0);
-    let status = bytes.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-    Response {
-        status: status.unwrap_or(0),
-        location: field(&bytes[..head], "location"),
-        bytes: bytes.len(),
-        body: bytes[(head + 4).min(bytes.len())..end.min(bytes.len())].to_vec(),
-    }
-}
-
-/// The value of a field in a head.
-fn field(head: &[u8], name: &str) -> Option<String> {
-    let head = String::from_utf8_lossy(head);
-    let mut fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
-    fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
 }
 
 /// Asks, tells the stage the sizes under the path's name, and checks the status.
