@@ -147,10 +147,11 @@ impl Driver {
 
         wait_for_the_bell(&self.bell, &self.house.site)?;
         let inside = self.house.lobby.inside();
+        // In this order, so that who finds nobody listening any more is answered as the last.
+        self.house.lobby.stop();
         for (listener, _) in &self.listeners {
             acceptor::close(listener);
         }
-        self.house.lobby.stop();
         queue.close();
         info!("stopping: {inside} connections are open");
         drain(&self.bell, self.drain, &self.house.lobby)?;
