@@ -6,9 +6,9 @@
 mod packets;
 
 use packets::*;
-use shoutd::client::wire::packet::{Kind, Packet};
-use shoutd::client::wire::pcapng;
-use shoutd::client::wire::reader::{Contents, read_from};
+use shoutd::wire::packet::{Kind, Packet};
+use shoutd::wire::pcapng;
+use shoutd::wire::reader::{Contents, read_from};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 

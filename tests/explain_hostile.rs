@@ -7,10 +7,10 @@ mod packets;
 mod support;
 
 use packets::*;
-use shoutd::client::wire::conversation::Conversations;
-use shoutd::client::wire::reader::{Contents, read_from};
-use shoutd::client::wire::style::Style;
-use shoutd::client::wire::{json, ladder, markdown, pcapng, table, words};
+use shoutd::wire::conversation::Conversations;
+use shoutd::wire::reader::{Contents, read_from};
+use shoutd::wire::style::Style;
+use shoutd::wire::{json, ladder, markdown, pcapng, table, words};
 use std::io::{self, Read};
 use std::time::Duration;
 

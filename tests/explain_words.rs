@@ -5,9 +5,9 @@
 mod packets;
 
 use packets::*;
-use shoutd::client::wire::conversation::{Conversations, End};
-use shoutd::client::wire::packet::Packet;
-use shoutd::client::wire::words;
+use shoutd::wire::conversation::{Conversations, End};
+use shoutd::wire::packet::Packet;
+use shoutd::wire::words;
 
 /// The words on the last packets.
 fn last(talk: &Talk, count: usize) -> Vec<String> {

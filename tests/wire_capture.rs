@@ -7,11 +7,11 @@
 
 mod support;
 
-use shoutd::client::wire::capture::{Capture, Captured, Ports};
-use shoutd::client::wire::conversation::Conversations;
-use shoutd::client::wire::packet::{Kind, Packet};
-use shoutd::client::wire::{namespace, pcapng, words};
 use shoutd::sys::PacketRing;
+use shoutd::wire::capture::{Capture, Captured, Ports};
+use shoutd::wire::conversation::Conversations;
+use shoutd::wire::packet::{Kind, Packet};
+use shoutd::wire::{namespace, pcapng, words};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fs::File;
 use std::io::{Read, Write};

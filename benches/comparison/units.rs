@@ -1,17 +1,6 @@
 //! How figures read: three digits at most that mean something, and a unit that fits.
 
-/// A count, with commas.
-pub fn count(value: f64) -> String {
-    let digits = format!("{:.0}", value.max(0.0));
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use shoutd::units::count;
 
 /// A count of which three digits are known.
 pub fn rate(value: f64) -> String {

@@ -2,9 +2,9 @@
 //! is not tested with itself.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
-use shoutd::client::wire::conversation::Conversations;
-use shoutd::client::wire::packet::Packet;
-use shoutd::client::wire::words;
+use shoutd::wire::conversation::Conversations;
+use shoutd::wire::packet::Packet;
+use shoutd::wire::words;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

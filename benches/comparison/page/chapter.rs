@@ -3,11 +3,12 @@
 use super::axis::Axis;
 use super::chapters::Chapter;
 use super::plots::{self, Plot, Series};
-use super::{escape, others, style};
+use super::{others, style};
 use crate::runs::{DRIVERS, Load, Run, Service};
 use crate::samples::{Metric, Samples};
 use crate::units;
 use crate::words::{self, Pair};
+use shoutd::html::escape;
 use std::fmt::Write as _;
 
 impl Chapter {

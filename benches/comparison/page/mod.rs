@@ -11,6 +11,7 @@ pub mod style;
 use crate::runs::DRIVERS;
 use crate::samples::Samples;
 use crate::wins;
+use shoutd::html::{self, escape};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub fn page(samples: &Samples, about: &About) -> String {
     html.push_str(
         "<meta name=\"color-scheme\" content=\"light dark\">\n<title>shoutd: a loop beside threads</title>\n",
     );
-    let _ = write!(html, "<style>{}</style>\n</head>\n<body>\n", style::SHEET);
+    let _ = write!(html, "<style>{}{}</style>\n</head>\n<body>\n", html::STYLE, style::SHEET);
     html.push_str(
         "<header>\n<h1>A loop beside threads</h1>\n<p class=\"lead\">The same sessions, the same files, the same \
          limits, and four ways to drive them: <b>loop</b>, one thread and one readiness loop, which is shoutd; \
@@ -139,9 +140,4 @@ fn how(samples: &Samples, about: &About) -> String {
     }
     html.push_str("</section>\n");
     html
-}
-
-/// Text that may stand anywhere in a page.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

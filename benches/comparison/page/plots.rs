@@ -259,7 +259,7 @@ impl Colour {
 fn finish(svg: &str, title: &str) -> String {
     let start = format!(
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-        super::escape(title)
+        shoutd::html::escape(title)
     );
     dress(svg, &start)
 }

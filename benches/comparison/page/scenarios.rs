@@ -1,12 +1,12 @@
 //! The chapters on slow clients and a slow disk: there the question isn't how much, but who waits for whom.
 
 use super::axis::Axis;
-use super::escape;
 use super::plots::{self, Plot, Series};
 use crate::runs::{Beside, Cores, DRIVERS, Load, Run, Service};
 use crate::samples::{Metric, Samples};
 use crate::units;
 use crate::words::{self, Pair};
+use shoutd::html::escape;
 use std::fmt::Write as _;
 
 /// Both chapters, as far as they were run.

@@ -1,4 +1,4 @@
-//! The style of the page: that of the site built into the program, with the looks of the plots.
+//! The style of the page: that of the family, with the looks of the plots.
 //!
 //! Six looks, each a colour, a kind of line and a marker. The colours are chosen to differ in lightness too,
 //! and are others on dark paper; on print they are nearly black, and the dashes tell.
@@ -17,18 +17,13 @@ pub fn look(server: &str, peers: &[&str]) -> usize {
         .min(LOOKS - 1)
 }
 
-/// The style sheet.
+/// The style sheet, behind that of the family.
 pub const SHEET: &str = "
-:root { --paper: #fbf8f3; --ink: #2b2a31; --soft: #67626a; --link: #1f5878; --code: #f1ebe1; --line: #ded6c9;
+:root { --width: 76rem;
   --s0: #a8380f; --s1: #1f5878; --s2: #4f7a1c; --s3: #7a4a94; --s4: #8a6d00; --s5: #0c7c72 }
 @media (prefers-color-scheme: dark) {
-  :root { --paper: #14191f; --ink: #e5dfd6; --soft: #a8a199; --link: #f2b592; --code: #1e262e; --line: #333d47;
-    --s0: #ff9a6b; --s1: #7fc0ea; --s2: #a9d36b; --s3: #cfa4ea; --s4: #e8c84e; --s5: #5fd6c8 }
+  :root { --s0: #ff9a6b; --s1: #7fc0ea; --s2: #a9d36b; --s3: #cfa4ea; --s4: #e8c84e; --s5: #5fd6c8 }
 }
-* { box-sizing: border-box }
-body { margin: 0 auto; padding: 3rem 1.25rem 4rem; max-width: 76rem; background: var(--paper); color: var(--ink);
-  font: 1.0625rem/1.6 Charter, 'Iowan Old Style', 'Palatino Linotype', P052, Georgia, serif }
-h1, h2, h3 { font-weight: 400; line-height: 1.15; margin: 0 }
 h1 { font-size: clamp(2.2rem, 7vw, 4rem); letter-spacing: -.02em }
 h2 { font-size: 1.6rem; margin-bottom: .6rem }
 h3 { font-size: 1rem; color: var(--soft); margin: 0 0 .2rem }
@@ -38,9 +33,7 @@ li { margin-bottom: .35rem }
 .lead { font-size: 1.25rem; line-height: 1.5; margin: 1rem 0 1.5rem }
 .warning { border-left: 4px solid var(--s0); padding-left: 1rem }
 .aside, figcaption, footer, summary { color: var(--soft); font-size: .9375rem }
-a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: .18em }
 section, footer { border-top: 1px solid var(--line); padding: 1.75rem 0 .5rem }
-code { font: .875em/1.55 ui-monospace, 'Cascadia Code', Menlo, Consolas, monospace; overflow-wrap: anywhere }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.5rem; margin: 0 0 1rem }
 .plots figure { margin: 0; max-width: 40rem; min-width: 0 }
 svg { display: block; width: 100%; height: auto }
@@ -50,9 +43,8 @@ svg text { font-family: inherit; font-size: 14px }
 .told { columns: 2 26rem; column-gap: 2.5rem; max-width: none }
 .told li { break-inside: avoid }
 .scroll { overflow-x: auto; margin: .6rem 0 1rem }
-table { border-collapse: collapse; font-size: .9rem; line-height: 1.35; margin: 0; font-variant-numeric: tabular-nums }
+table { font-size: .9rem; line-height: 1.35; margin: 0 }
 caption { text-align: left; color: var(--soft); padding: .3rem 0 }
-th { font-weight: 400; color: var(--soft); text-align: left }
 th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: top }
 td { text-align: right }
 td small { display: block; color: var(--soft); font-size: .8em }
@@ -76,9 +68,7 @@ polyline.series-3 { stroke-dasharray: 9 3 2 3 }
 polyline.series-4 { stroke-dasharray: 12 4 }
 polyline.series-5 { stroke-dasharray: 4 2 }
 @media print {
-  :root { --paper: #fff; --ink: #000; --soft: #444; --link: #000; --code: #fff; --line: #bbb;
-    --s0: #000; --s1: #222; --s2: #333; --s3: #444; --s4: #555; --s5: #333 }
-  body { padding: 0; max-width: none; font-size: 10pt; line-height: 1.4 }
+  :root { --s0: #000; --s1: #222; --s2: #333; --s3: #444; --s4: #555; --s5: #333 }
   .plots { grid-template-columns: 1fr 1fr }
   figure, tr, li { break-inside: avoid }
   h2 { break-after: avoid }

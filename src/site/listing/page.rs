@@ -4,19 +4,33 @@
 //! also works behind a proxy that puts a prefix before our paths.
 
 use super::Row;
+use crate::html::{self, Escaped};
 use crate::http::target::encode;
 use crate::now::Date;
 use std::io::Write;
 
-/// What every such page begins with, up to its title.
-const HEAD: &str = include_str!("head.html");
+/// What every such page begins with, up to its style.
+const HEAD: &str = "\
+<!DOCTYPE html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<meta name=\"color-scheme\" content=\"light dark\">
+<style>
+";
+
+/// Its style, behind that of the family.
+const STYLE: &str = include_str!("style.css");
 
 /// A path of more segments than this has no links: with each, every link grows.
 const CRUMBS: usize = 32;
 
 /// Appends everything before the first row, for a path that ends in a slash.
 pub fn open(piece: &mut Vec<u8>, path: &[u8]) {
-    piece.extend_from_slice(HEAD.as_bytes());
+    for text in [HEAD, html::STYLE, STYLE, "</style>\n<title>"] {
+        piece.extend_from_slice(text.as_bytes());
+    }
     escape(piece, path);
     piece.extend_from_slice(b"</title>\n</head>\n<body>\n<h1>");
     let segments: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
@@ -102,19 +116,9 @@ fn date(piece: &mut Vec<u8>, date: &Date) {
     piece.extend_from_slice(&date[17..22]);
 }
 
-/// Writes text so that HTML reads it as text, between tags and in an attribute. Bytes that aren't UTF-8
-/// are shown as such.
+/// Writes text so that HTML reads it as text. Bytes that aren't UTF-8 are shown as such.
 fn escape(piece: &mut Vec<u8>, text: &[u8]) {
-    for character in String::from_utf8_lossy(text).chars() {
-        let _ = match character {
-            '&' => write!(piece, "&amp;"),
-            '<' => write!(piece, "&lt;"),
-            '>' => write!(piece, "&gt;"),
-            '"' => write!(piece, "&quot;"),
-            '\'' => write!(piece, "&#39;"),
-            _ => write!(piece, "{character}"),
-        };
-    }
+    let _ = write!(piece, "{}", Escaped(&String::from_utf8_lossy(text)));
 }
 
 #[cfg(test)]
