@@ -1,6 +1,6 @@
 //! The site: which reply belongs to which path.
 //!
-//! A site is a [`Directory`] or what is [built in](embedded), with its [rules](rulebook) and a
+//! A site is a [`Directory`](directory::Directory) or what is [built in](embedded), with its [rules](rulebook) and a
 //! [`Cache`] in front. It knows files and replies, and nothing of connections.
 
 pub mod cache;

@@ -52,7 +52,7 @@ pub struct Datagram<'a> {
 
 impl Datagrams {
     /// Room for [`limits::DATAGRAMS`] datagrams. Memory is used only as datagrams fill it. With
-    /// `wants_destination` the socket must have the options that report it, see [`report_destination`].
+    /// `wants_destination` the socket must have the options that report it, see [`report_destination`](super::report_destination).
     pub fn new(wants_destination: bool) -> Datagrams {
         // SAFETY: a socket address of zeros is a valid one, of the family AF_UNSPEC.
         let nobody: libc::sockaddr_storage = unsafe { mem::zeroed() };
