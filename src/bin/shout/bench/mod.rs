@@ -6,7 +6,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | [`options`], [`plan`] | the command line, and what is to be done |
-//! | [`engine`], [`run`], [`ending`] | the loop: events, the schedule, the clock; what it shares; and what is left at its end |
+//! | [`engine`], [`mod@run`], [`ending`] | the loop: events, the schedule, the clock; what it shares; and what is left at its end |
 //! | [`crowd`] | what the loop drives, one of the next two |
 //! | [`streams`] | TCP connections, each in a [`seat`] and with a [`dialogue`]: [`upper`] or [`web`] with its [`page`] |
 //! | [`datagrams`] | UDP sockets, each with a [`window`] of datagrams that have an [`identity`] |

@@ -78,7 +78,7 @@ impl Awaited {
         }
     }
 
-    /// Whether it is certain to be right, now that all of it has come, and needs no comparison of [`counts`].
+    /// Whether it is certain to be right, now that all of it has come, and needs no comparison by counts.
     pub fn is_exact(&self) -> bool {
         self.is_plain || self.is_learned || self.wrong.is_none()
     }
