@@ -9,6 +9,7 @@ use packets::*;
 use shoutd::client::wire::packet::{Kind, Packet};
 use shoutd::client::wire::pcapng;
 use shoutd::client::wire::reader::{Contents, read_from};
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -73,6 +74,15 @@ fn pcap_in_both_byte_orders_and_units_over_every_link() {
                 are_right(&read(&file), &format!("{order:?}, nanoseconds: {nanos}, link type {link}"));
             }
         }
+    }
+}
+
+#[test]
+fn a_pipe_may_bring_less_at_first_than_tells_the_format() {
+    let file = pcap(Order::Little, false, 101, &packets());
+    for first in 1..8 {
+        let pipe = file[..first].chain(&file[first..]);
+        are_right(&read_from(pipe, "a pipe").expect("a capture"), &format!("{first} bytes at first"));
     }
 }
 
