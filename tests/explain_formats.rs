@@ -258,3 +258,13 @@ fn the_end_of_a_long_packet_is_not_kept() {
     assert_eq!((packet.length, packet.frame_length, packet.frame.len()), (60_000, 60_048, 512));
     assert_eq!(packet.payload(), [b'x'; 464]);
 }
+
+#[test]
+fn what_is_no_packet_does_not_begin_the_time() {
+    // It says that it is IPv4, with a header of eight bytes.
+    let mut frames = vec![(Duration::from_secs(1), vec![0x42; 40])];
+    frames.extend(packets());
+    let contents = read(&pcap(Order::Little, false, 101, &frames));
+    assert_eq!((contents.total, contents.not_ip), (4, 1));
+    are_right(&contents, "behind what is no packet");
+}

@@ -138,13 +138,16 @@ impl Contents {
         }
         let packet = layers::ip_offset(link_type, frame).and_then(|start| {
             let bytes = &frame[start..];
-            let began = *self.began.get_or_insert(time);
+            let began = self.began.unwrap_or(time);
             let crossed = crossed.max(frame.len()) - start;
             let kept = &bytes[..bytes.len().min(KEPT)];
             Packet::of(self.total, time.saturating_sub(began), kept, crossed)
         });
         match packet {
-            Some(packet) => self.packets.push(packet),
+            Some(packet) => {
+                self.began.get_or_insert(time);
+                self.packets.push(packet);
+            }
             None => self.not_ip += 1,
         }
         true
