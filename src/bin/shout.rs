@@ -1,5 +1,4 @@
 //! The program shout: reads the command line, does it, and says in plain words what went wrong.
-#![forbid(unsafe_code)]
 
 use shoutd::client::options::{Command, Options};
 use shoutd::client::trouble::say;
