@@ -49,7 +49,6 @@ pub mod uppering;
 use crate::buffer::{Desk, OutOfMemory};
 use crate::http::content::Content;
 use crate::now::Now;
-use ending::Ending;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
@@ -201,8 +200,9 @@ impl Session {
 
     /// The half-close was done.
     pub fn shut(&mut self, now: &Now) {
-        if let Some(ending) = self.ending() {
-            ending.shut(now.instant);
+        match self {
+            Session::Upper(upper) => upper.shut(now),
+            Session::Http(http) => http.shut(now),
         }
     }
 
@@ -226,10 +226,6 @@ impl Session {
     /// Whether it waits for a request or message of which nothing has come.
     pub fn is_resting(&self) -> bool {
         either!(self, s => s.is_resting())
-    }
-
-    fn ending(&mut self) -> Option<&mut Ending> {
-        either!(self, s => s.ending())
     }
 }
 
