@@ -5,11 +5,11 @@
 //!
 //! | floor | modules | knows |
 //! | --- | --- | --- |
-//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`loop_guard`] | bytes |
+//! | 0 | [`uppercase`], [`limits`], [`buffer`], [`likeness`], [`loop_guard`] | bytes |
 //! | 1 | [`http`], [`now`] | bytes and `httparse`; no sockets, no clock |
 //! | 2 | [`session`] | what a protocol needs next; the time comes as an argument |
 //! | 3 | [`site`], [`outlet`], [`access_log`] | files; never a socket |
-//! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`sys`] | sockets, readiness, the clock |
+//! | 4 | [`kernel`], [`event_loop`], [`sockets`], [`descriptors`], [`sys`] | sockets, readiness, the clock |
 //! | 5 | [`server`], [`values`], [`slips`], [`cli`], `main.rs`; `client`, `bin/shout.rs` | everything above, as arguments |
 //!
 //! Some words, as they are used here:
@@ -38,9 +38,11 @@ pub mod buffer;
 pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod descriptors;
 pub mod event_loop;
 pub mod http;
 pub mod kernel;
+pub mod likeness;
 pub mod limits;
 pub mod loop_guard;
 pub mod now;

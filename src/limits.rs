@@ -53,9 +53,9 @@ pub const NOT_SENT: u32 = 16 * 1024;
 /// client that doesn't read can make the kernel hold, instead of 4 MB.
 pub const NOT_SENT_STREAM: u32 = 256 * 1024;
 
-/// Time that a lap gives to each of its two lines, those who were heard of and those who always have more
-/// to do. A newcomer waits for about one lap: twice this, whatever the number of busy peers. Much less would
-/// ask the kernel for news more often than there are any; it takes some 20 µs among thousands of sockets.
+/// Time that a lap gives to each of its lines: sockets that many share, connections that were heard of, and those
+/// that always have more to do. A newcomer waits for about one lap, whatever the number of busy peers. Much less
+/// would ask the kernel for news more often than there are any; it takes some 20 µs among thousands of sockets.
 pub const LAP: Duration = Duration::from_millis(4);
 
 /// Bytes moved, counted as for [`TURN`], after which a lap looks at the clock again: some 0.2 ms. So the time
@@ -86,8 +86,16 @@ pub const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
 /// Connections that the kernel may hold for us until we accept them (it caps this at `somaxconn`).
 pub const BACKLOG: i32 = 4096;
 
-/// How long accepting pauses when descriptors or places have run out, unless a connection closes first.
+/// How long a start, or an end, waits for others that take or give back the path of a Unix socket in the same
+/// directory, which takes them some 50 µs.
+pub const PATH_LOCK: Duration = Duration::from_secs(2);
+
+/// How long accepting pauses when descriptors or places have run out, unless a connection closes first; and anything
+/// else whose error may stay.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Errors in a row that are tried again at once, as if each were one peer's.
+pub const ERRORS: usize = 64;
 
 /// How often at most the log is told that accepting pauses: an attack must not fill the disk.
 pub const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
@@ -95,9 +103,16 @@ pub const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 /// Lines that the log gets in that time about files that can't be read. The rest is counted.
 pub const COMPLAINTS: u32 = 10;
 
-/// Descriptors left aside from the default connection cap: listeners, the poller, logs, open files. Where
-/// there are few at all, a quarter of them.
+/// Descriptors left aside for files, where there are many: what connections don't hold themselves but are sent.
+/// Where there are few, one for each connection.
 pub const SPARE_DESCRIPTORS: usize = 64;
+
+/// Descriptors that are opened when places have been counted: for the signals' ends of the bells, and for a log that is
+/// opened anew before the old one is closed.
+pub const LATE_DESCRIPTORS: usize = 8;
+
+/// Descriptors that looking up a file takes for a moment: its directory, and the file itself.
+pub const LOOKUPS: usize = 2;
 
 /// Readiness events taken from the kernel in one turn. Those beyond come in the next.
 pub const EVENTS: usize = 512;
@@ -201,11 +216,27 @@ pub const LOG_RETRY: Duration = Duration::from_secs(1);
 /// How long the end of the server waits for whoever reads the access log through a pipe.
 pub const LOG_FAREWELL: Duration = Duration::from_secs(1);
 
-/// Datagrams that a source may repeat unchanged before [`crate::loop_guard`] stops answering it, and
-/// then the rate: one a second.
+/// Answers that a source may owe for repeating itself before [`crate::loop_guard`] falls silent. A loop of 20 ms a
+/// round has had them in a second and a half.
 pub const REPEATS: u32 = 64;
 
-/// Repeated datagrams that the guard can tell apart: more than a socket's receive buffer holds (the kernel
+/// Answers of those that are forgiven in a second for datagrams much like earlier ones: enough for a client that asks the
+/// same a few times a second, and a loop that is as slow as that does no harm. For the same capitals it is one.
+pub const ALIKE_RATE: u32 = 8;
+
+/// Answers to such datagrams that it may owe in the first second, which a fast client needs for a list that is
+/// numbered. Two services on one host exchange some 13,000 datagrams in that time.
+pub const ALIKE_BURST: u32 = 16_384;
+
+/// Of so many datagrams much like earlier ones one isn't answered, when too many answers are owed. A loop of one
+/// datagram ends after that many rounds at most, one of a thousand in about a second.
+pub const MISSED: u32 = 16;
+
+/// Bytes at the beginning, and as many at the end, by which datagrams are taken for much the same: looking at
+/// them costs some 2 ns each.
+pub const COMPARED: usize = 64;
+
+/// Contents of datagrams that the guard can tell apart: more than a socket's receive buffer holds (the kernel
 /// doubles [`UDP_RECEIVE`] and counts at least 768 bytes a datagram, so some 2,700), so that a loop can't
 /// hide behind others.
 pub const GUARDED: usize = 4096;

@@ -4,7 +4,7 @@ use log::{error, warn};
 use shoutd::cli::Options;
 use shoutd::http::target::Target;
 use shoutd::outlet::ServerLog;
-use shoutd::server::{Config, Server};
+use shoutd::server::{Config, Server, outlive_file_limit};
 use shoutd::site::redirects::Redirects;
 use shoutd::values;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -18,6 +18,9 @@ use std::time::Instant;
 fn main() -> ExitCode {
     let options = Options::parse();
     let log = start_log(options.log);
+    if let Err(error) = outlive_file_limit() {
+        warn!("a log that may not grow any more will end the server: {error}");
+    }
     let config = options.config;
     let without_http = config.http.is_empty();
     for (option, unused) in [
@@ -44,8 +47,9 @@ fn main() -> ExitCode {
     }
     let result = listen_to_signals(&server, config.access_log.is_some()).and_then(|()| {
         log.into_iter().for_each(|log| server.look_after(log));
-        server.announce();
         shoutd::sys::release_freed_memory();
+        shoutd::sys::release_start_up_code();
+        server.announce();
         server.run()
     });
     match result {

@@ -3,16 +3,18 @@
 //! Each function binds one, or fails with the kernel's error, which the caller knows how to explain.
 //! None of them blocks afterwards.
 
+mod unix_path;
+
 use crate::limits;
 use crate::sys;
-use rustix::fs::{AtFlags, Mode};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+pub use unix_path::{UnixPath, bind_unix};
 
 /// Where a listener is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,55 +121,4 @@ fn is_broadcast(address: SocketAddr) -> bool {
     let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
     let refused = probe.and_then(|probe| probe.connect((ip, 9)));
     !ip.is_unspecified() && refused.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
-}
-
-/// A listener at a path, which is removed when this goes away.
-#[derive(Debug)]
-pub struct UnixPath {
-    path: PathBuf,
-    inode: (u64, u64),
-}
-
-/// Listens at a path. A socket that a server left behind there, and that nobody listens to any more, is
-/// replaced. Everybody may connect who may enter its directory, as everybody of this host may connect to
-/// a loopback port: the directory's permissions decide.
-pub fn bind_unix(path: &Path) -> io::Result<(OwnedFd, UnixPath)> {
-    let address = SockAddr::unix(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    match socket.bind(&address) {
-        Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_behind(path, &address) => {
-            std::fs::remove_file(path)?;
-            socket.bind(&address)?;
-        }
-        result => result?,
-    }
-    let metadata = std::fs::symlink_metadata(path)?;
-    let bound = UnixPath { path: path.to_owned(), inode: (metadata.dev(), metadata.ino()) };
-    rustix::fs::chmodat(rustix::fs::CWD, path, Mode::from_raw_mode(0o666), AtFlags::empty())?;
-    socket.listen(limits::BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok((socket.into(), bound))
-}
-
-/// Whether there is a socket at the path, and nobody behind it.
-fn is_left_behind(path: &Path, address: &SockAddr) -> bool {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    let refused = || {
-        let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        // A full backlog must not make us wait.
-        probe.set_nonblocking(true)?;
-        probe.connect(address)
-    };
-    is_socket && refused().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-}
-
-impl Drop for UnixPath {
-    fn drop(&mut self) {
-        // Another server may have taken the place meanwhile.
-        let ours = std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.inode);
-        if ours {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
 }

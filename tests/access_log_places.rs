@@ -184,6 +184,46 @@ fn a_full_disk_stops_nobody_and_when_it_has_room_again_the_log_goes_on() {
 }
 
 #[test]
+fn a_log_that_may_not_grow_stops_nobody_and_goes_on_in_a_new_file() {
+    // The limit holds for each file (setrlimit(2)), so a new one takes what was kept.
+    let folder = Folder::new();
+    let path = folder.path().join("log");
+    let arguments = ["--http", "0", "--access-log", path.to_str().unwrap()];
+    let mut server = Shoutd::spawn(in_shell("ulimit -f 64", &arguments));
+    request(server.http(), 0, 500);
+    server.wait_for_log("can't write the access log");
+    request(server.http(), 500, 100);
+    fs::rename(&path, folder.path().join("old")).unwrap();
+    server.signal("USR1");
+    server.wait_for_log("anew");
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    let complaint = server.wait_for_log("are lost");
+    let mut old = fs::read(folder.path().join("old")).unwrap();
+    assert_eq!(old.len() % (64 * 512), 0, "it is as large as it may be");
+    old.truncate(old.iter().rposition(|&byte| byte == b'\n').unwrap() + 1);
+    let (old, new) = (numbers(&old), numbers(&fs::read(&path).unwrap()));
+    assert!(old.iter().copied().eq(0..old.len()), "the beginning is there: {old:?}");
+    assert!(new.iter().copied().eq(old.len() + 1..old.len() + 1 + new.len()), "and what was kept: {new:?}");
+    assert_eq!(old.len() + new.len() + lost(&complaint), 600, "{complaint}");
+}
+
+#[test]
+fn a_file_limit_of_nothing_at_all_does_not_keep_it_from_serving() {
+    // With stderr in a file too, where the complaint has no room either.
+    let folder = Folder::new();
+    let (log, errors) = (folder.path().join("log"), folder.path().join("errors"));
+    let before = format!("ulimit -f 0; exec 2>{}", errors.display());
+    let mut server =
+        Shoutd::spawn(in_shell(&before, &["--http", "0", "--access-log", log.to_str().unwrap()]));
+    request(server.http(), 0, 100);
+    thread::sleep(SECOND / 2); // in which it tries to write
+    request(server.http(), 100, 100);
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
 fn a_log_that_cannot_be_opened_anew_goes_on_as_it_was() {
     let folder = Folder::new();
     let (there, away) = (folder.path().join("logs"), folder.path().join("away"));

@@ -4,7 +4,7 @@
 mod support;
 
 use socket2::SockRef;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +30,10 @@ fn reset(stream: TcpStream) {
 
 /// The server with a limit of open descriptors, soft and hard.
 fn with_descriptors(limit: u32, arguments: &[&str]) -> Shoutd {
+    Shoutd::spawn(limited(limit, arguments))
+}
+
+fn limited(limit: u32, arguments: &[&str]) -> Command {
     let plain = command(arguments);
     let mut limited = Command::new("sh");
     limited.arg("-c").arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\""));
@@ -42,7 +46,7 @@ fn with_descriptors(limit: u32, arguments: &[&str]) -> Shoutd {
     }
     limited.stdin(std::process::Stdio::null());
     limited.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    Shoutd::spawn(limited)
+    limited
 }
 
 /// Two seconds in which nothing happens must cost nothing.
@@ -265,4 +269,42 @@ fn thousands_who_leave_with_a_reset_leave_nothing_behind() {
     let grown = server.resident().saturating_sub(resident);
     assert!(grown <= 512, "4000 resets cost {grown} KiB");
     assert_eq!(conversation(server.tcp(), b"still here"), b"STILL HERE");
+}
+
+#[test]
+fn with_few_descriptors_it_serves_every_file_or_says_that_it_cannot_start() {
+    let folder = Folder::new();
+    // Too large for the cache, and for the buffers of a connection that nobody reads.
+    (0..40).for_each(|n| folder.write(&format!("{n}.bin"), vec![b'x'; 400_000 + n]));
+    let mut served = 0;
+    for limit in [12, 17, 18, 24, 32, 36, 40, 48, 56, 64, 80] {
+        let mut command =
+            limited(limit, &["--http", "0", "--tcp", "0", "--root", folder.as_str(), "--autoindex"]);
+        let mut first = Killed(command.spawn().unwrap());
+        let mut said = String::new();
+        BufReader::new(first.0.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        if said.is_empty() {
+            assert_eq!(wait_for_end(&mut first.0), Some(1), "{limit}");
+            first.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            assert!(said.lines().count() == 1 && said.contains("ulimit -n"), "{limit}: {said}");
+            continue;
+        }
+        drop(first);
+        served += 1;
+        let server = Shoutd::spawn(command);
+        let clients: Vec<TcpStream> = (0..40)
+            .map(|n| {
+                let path = if n % 7 == 6 { String::new() } else { format!("{n}.bin") };
+                let request = format!("GET /{path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+                send(server.http(), request.as_bytes())
+            })
+            .collect();
+        for (n, mut client) in clients.into_iter().enumerate() {
+            let reply = read_to_end(&mut client);
+            let (head, length) = (String::from_utf8_lossy(&reply[..15]).into_owned(), reply.len());
+            assert!(head == "HTTP/1.1 200 OK", "{limit} descriptors, client {n}: {head}");
+            assert!(n % 7 == 6 || length > 400_000 + n, "{limit} descriptors, client {n}: {length} bytes");
+        }
+    }
+    assert!(served >= 4, "it serves with 48 descriptors");
 }

@@ -3,6 +3,8 @@
 //! Loopback delivers a datagram before `send` returns, so the order of things is known without waiting:
 //! what was sent before a datagram that has been answered has itself been dealt with.
 
+#[path = "support/faults.rs"]
+mod faults;
 mod support;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -204,18 +206,24 @@ fn memory_stays_bounded_however_large_the_datagrams_are() {
     let socket = udp_to(server.udp());
     assert_eq!(ask(&socket, b"warm up"), b"WARM UP");
     let before = server.resident();
-    let datagram = vec![b'a'; LARGEST];
+    // Different ones: the same again and again is a loop.
+    let mut datagrams = (0..).map(|n: usize| {
+        let mut datagram = vec![b'a'; LARGEST];
+        (0..4).for_each(|place| datagram[place] = b'a' + (n >> (4 * place) & 15) as u8);
+        datagram
+    });
+    let mut next = || datagrams.next().unwrap();
     for _ in 0..100 {
         // As many at once as surely fit the receive buffer.
         server.signal("STOP");
-        (0..2).for_each(|_| assert_eq!(socket.send(&datagram).unwrap(), LARGEST));
+        (0..2).for_each(|_| assert_eq!(socket.send(&next()).unwrap(), LARGEST));
         server.signal("CONT");
         (0..2).for_each(|_| assert_eq!(udp_reply(&socket).len(), LARGEST));
     }
     // Then as many as will fit, whoever gets an answer: every place of the batch is touched.
     for _ in 0..20 {
         server.signal("STOP");
-        (0..100).for_each(|_| drop(socket.send(&datagram)));
+        (0..100).for_each(|_| drop(socket.send(&next())));
         server.signal("CONT");
         assert_eq!(udp_reply(&socket).len(), LARGEST);
         while !has_no_datagram(&socket) {}
@@ -288,4 +296,45 @@ fn replies_wait_for_room_and_none_is_lost() {
     }
     let sends = server.said().iter().filter(|line| line.contains("sent ")).count();
     assert!(sends > 2, "the send buffer never filled: {sends} calls sent it all");
+}
+
+#[test]
+fn an_error_of_receiving_that_stays_is_waited_out_and_told() {
+    let folder = Folder::new();
+    let trace = folder.path().join("trace");
+    let arguments = ["--udp", "0", "--tcp", "0"];
+    // For want of memory a few times; then as ever.
+    let injection = ["recvmmsg:error=ENOMEM:when=1..5"];
+    let Some(command) = faults::with_faults(&injection, &trace, &arguments) else { return };
+    let server = Shoutd::spawn(command);
+    let socket = udp_to(server.udp());
+    let start = Instant::now();
+    assert_eq!(ask(&socket, b"patience"), b"PATIENCE");
+    assert!(start.elapsed() >= Duration::from_millis(450), "five pauses of 100 ms");
+    server.wait_for_log("receiving datagrams pauses: Cannot allocate memory");
+    assert_eq!(ask(&socket, b"and then"), b"AND THEN");
+    // And for ever: the others are served, and nothing spins.
+    let injection = ["recvmmsg:error=EIO"];
+    let Some(command) = faults::with_faults(&injection, &trace, &arguments) else { return };
+    let server = Shoutd::spawn(command);
+    udp_to(server.udp()).send(b"hello").unwrap();
+    server.wait_for_log("receiving datagrams pauses: Input/output error");
+    thread::sleep(Duration::from_secs(2)); // in which it tries again
+    assert_eq!(conversation(server.tcp(), "line"), b"LINE");
+    let tries = faults::calls(&trace, "recvmmsg");
+    assert!((10..60).contains(&tries), "{tries} tries in 2 s");
+}
+
+#[test]
+fn an_error_of_one_datagram_or_an_interruption_is_no_pause() {
+    let folder = Folder::new();
+    for error in ["EINTR", "ECONNREFUSED"] {
+        let injection = [&*format!("recvmmsg:error={error}:when=1..20")];
+        let trace = folder.path().join("trace");
+        let Some(command) = faults::with_faults(&injection, &trace, &["--udp", "0"]) else { return };
+        let server = Shoutd::spawn(command);
+        let socket = udp_to(server.udp());
+        assert_eq!(ask(&socket, b"at once"), b"AT ONCE");
+        assert!(server.said().iter().all(|line| !line.contains("pauses")));
+    }
 }

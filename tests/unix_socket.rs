@@ -1,14 +1,18 @@
 //! HTTP on Unix sockets: the same service at a path, which is taken with care and given back at the end.
 
+#[path = "support/faults.rs"]
+mod faults;
 #[path = "support/log_lines.rs"]
 mod log_lines;
+#[path = "unix_socket/paths.rs"]
+mod paths;
 mod support;
 
 use std::fs;
 use std::io::{BufReader, Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -43,17 +47,6 @@ fn place() -> (Folder, PathBuf, String) {
 fn start(folder: &Folder, further: &[&str]) -> Shoutd {
     let site = folder.path().join("site");
     Shoutd::start(&[&["--root", site.to_str().unwrap(), "--keep-alive", "1h"], further].concat())
-}
-
-/// That it can't start, and says why in one line with these words.
-fn assert_refused(arguments: &[&str], words: &[&str]) {
-    let mut child = Killed(command(arguments).spawn().unwrap());
-    assert_eq!(wait_for_end(&mut child.0), Some(1), "{arguments:?}");
-    let (mut stdout, mut stderr) = (String::new(), String::new());
-    child.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-    child.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(stdout, "");
-    assert!(stderr.lines().count() == 1 && words.iter().all(|word| stderr.contains(word)), "{stderr}");
 }
 
 fn is_socket(path: &Path) -> bool {
@@ -151,107 +144,6 @@ fn a_socket_is_removed_at_the_end_and_replies_under_way_are_finished() {
     assert_eq!(read_to_end(&mut stream), b"");
     assert_eq!(server.wait().code(), Some(0));
     assert!(!is_socket(&path));
-}
-
-#[test]
-fn what_a_killed_server_left_behind_is_replaced() {
-    let (folder, path, argument) = place();
-    let mut server = start(&folder, &["--http", &argument]);
-    server.signal("KILL");
-    server.wait();
-    assert!(is_socket(&path) && UnixStream::connect(&path).is_err());
-    let server = start(&folder, &["--http", &argument]);
-    assert_eq!(ask(&path, GET).body, b"hello");
-    drop(server);
-    // Another program's too.
-    fs::remove_file(&path).unwrap();
-    drop(UnixListener::bind(&path).unwrap());
-    let _server = start(&folder, &["--http", &argument]);
-    assert_eq!(ask(&path, GET).body, b"hello");
-}
-
-#[test]
-fn a_path_where_somebody_listens_is_left_alone() {
-    let (folder, path, argument) = place();
-    let server = start(&folder, &["--http", &argument]);
-    assert_refused(&["--http", &argument], &[&argument, "in use", "choose another path"]);
-    assert_refused(&["--http", &argument, "--http", &argument], &["choose another path"]);
-    assert_eq!(ask(&path, GET).body, b"hello", "it is not disturbed");
-    // Even one whose backlog is full.
-    let full = folder.path().join("full");
-    let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
-    listener.bind(&socket2::SockAddr::unix(&full).unwrap()).unwrap();
-    listener.listen(0).unwrap();
-    let mut waiting = vec![];
-    while waiting.len() < 5 {
-        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
-        client.set_nonblocking(true).unwrap();
-        if client.connect(&socket2::SockAddr::unix(&full).unwrap()).is_err() {
-            break;
-        }
-        waiting.push(client);
-    }
-    assert_refused(&["--http", &format!("unix:{}", full.display())], &["choose another path"]);
-    assert!(is_socket(&full));
-    // The same path twice in one server: it doesn't take its own place, and leaves nothing behind.
-    drop(server);
-    let twice = format!("unix:{}", folder.path().join("twice").display());
-    assert_refused(&["--http", &twice, "--http", &twice], &["choose another path"]);
-    assert!(!folder.path().join("twice").exists());
-}
-
-#[test]
-fn what_is_no_socket_is_never_removed() {
-    let (folder, path, argument) = place();
-    folder.write("file", "precious");
-    fs::write(&path, "precious").unwrap();
-    assert_refused(&["--http", &argument], &["choose another path"]);
-    assert_eq!(fs::read(&path).unwrap(), b"precious");
-    fs::remove_file(&path).unwrap();
-    symlink(folder.path().join("file"), &path).unwrap();
-    assert_refused(&["--http", &argument], &["choose another path"]);
-    fs::remove_file(&path).unwrap();
-    fs::create_dir(&path).unwrap();
-    assert_refused(&["--http", &argument], &["choose another path"]);
-    assert!(path.is_dir() && fs::read(folder.path().join("file")).unwrap() == b"precious");
-}
-
-#[test]
-fn a_place_that_somebody_else_has_taken_meanwhile_is_left_to_them() {
-    let (folder, path, argument) = place();
-    let mut first = start(&folder, &["--http", &argument]);
-    fs::remove_file(&path).unwrap();
-    let _second = start(&folder, &["--http", &argument]);
-    first.signal("TERM");
-    assert_eq!(first.wait().code(), Some(0));
-    assert_eq!(ask(&path, GET).body, b"hello");
-    // A file in its place is nobody's socket either.
-    let mut third = start(&folder, &["--http", &format!("{argument}3")]);
-    let path = folder.path().join("socket3");
-    fs::remove_file(&path).unwrap();
-    fs::write(&path, "precious").unwrap();
-    third.signal("TERM");
-    assert_eq!(third.wait().code(), Some(0));
-    assert_eq!(fs::read(&path).unwrap(), b"precious");
-}
-
-#[test]
-fn paths_that_cannot_be_are_one_line() {
-    let (folder, _path, argument) = place();
-    folder.write("file", "");
-    let none = format!("unix:{}/none/socket", folder.as_str());
-    assert_refused(&["--http", &none], &[&none, "create its directory"]);
-    let under_file = format!("unix:{}/file/socket", folder.as_str());
-    assert_refused(&["--http", &under_file], &[&under_file]);
-    let long = format!("unix:{}/{}", folder.as_str(), "a".repeat(120));
-    assert_refused(&["--http", &long], &[&long]);
-    // 107 bytes are a path (unix(7)), 108 aren't one with its NUL.
-    let fill = |length: usize| format!("{argument}{}", "a".repeat(5 + length - argument.len()));
-    let server = start(&folder, &["--http", &fill(107)]);
-    assert_eq!(ask(Path::new(&fill(107)[5..]), GET).body, b"hello");
-    drop(server);
-    let mut empty = Killed(command(&["--http", "unix:"]).spawn().unwrap());
-    assert_eq!(wait_for_end(&mut empty.0), Some(2));
 }
 
 #[test]

@@ -6,15 +6,16 @@
 //! A blocking accept(2) also reserves its descriptor before it sleeps. Where they have run out, a listener to
 //! which nobody comes can so hold the one that another listener needs.
 
-use super::lobby::{Guest, Lobby};
+use super::lobby::{Entrance, Guest, Lobby};
 use log::debug;
 use rustix::net::{Shutdown, SocketFlags};
-use shoutd::event_loop::listener::{Service, is_shortage};
+use shoutd::event_loop::fate::Fate;
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 /// The next connection that was let in; `None` when it is time to go.
-pub fn next(listener: &TcpListener, service: &Service, lobby: &Lobby) -> Option<Arc<Guest>> {
+pub fn next(listener: &TcpListener, entrance: &Entrance, lobby: &Lobby) -> Option<Arc<Guest>> {
     while !lobby.is_stopping() {
         match rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC) {
             Ok((stream, peer)) => {
@@ -22,10 +23,20 @@ pub fn next(listener: &TcpListener, service: &Service, lobby: &Lobby) -> Option<
                 let peer = peer.map_or_else(|| "a Unix socket".to_owned(), |peer| peer.to_string());
                 debug!("connection from {peer}");
                 // Whether it is TCP or Unix makes no difference to what is done with it.
-                return lobby.enter(TcpStream::from(stream), peer, service.clone());
+                return lobby.enter(TcpStream::from(stream), peer, entrance);
             }
-            Err(error) if is_shortage(error) => lobby.pause(&error),
-            Err(error) => debug!("accept: {error}"),
+            Err(errno) => {
+                let error = io::Error::from(errno);
+                match Fate::of(&error) {
+                    Fate::Nothing | Fate::Again => debug!("accept: {error}"),
+                    Fate::Later => lobby.pause(&error),
+                    // That is what closing it brings, see below.
+                    Fate::Over => {
+                        debug!("nobody is let in here any more: {error}");
+                        return None;
+                    }
+                }
+            }
         }
     }
     None

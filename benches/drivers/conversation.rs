@@ -17,7 +17,7 @@ use log::{debug, trace};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags};
 use shoutd::buffer::Desk;
-use shoutd::limits;
+use shoutd::event_loop::progress::Progress;
 use shoutd::now::Now;
 use shoutd::session::{Need, Session, Then};
 use shoutd::sys;
@@ -26,6 +26,10 @@ use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+
+/// How long a thread may sleep inside a send before it looks whether it was cut off. Nothing else wakes it without
+/// sending a FIN behind what is missing.
+const NAP: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end.
 pub fn hold(guest: &Guest, desk: &mut Desk, house: &House) {
@@ -41,7 +45,8 @@ pub fn hold(guest: &Guest, desk: &mut Desk, house: &House) {
         write_timeout: None,
         corked: false,
         told: false,
-        acknowledged: None,
+        progress: Progress::default(),
+        tried: false,
     };
     conversation.run();
     let _ = conversation.session.rise(desk); // what is left over is of no use any more
@@ -59,22 +64,28 @@ struct Conversation<'a> {
     corked: bool,
     /// The session knows that the server is stopping.
     told: bool,
-    /// What the peer had acknowledged when half of the time for a write was over.
-    acknowledged: Option<u64>,
+    /// Of what was sent, while nothing more can be.
+    progress: Progress,
+    /// Time is up, and what may have come before was asked for once more.
+    tried: bool,
 }
 
 impl Conversation<'_> {
     fn run(&mut self) {
         loop {
             self.look_whether_to_stop();
+            if self.house.lobby.is_cut_off() {
+                return; // with a reset: see there
+            }
             match self.satisfy() {
-                Ok(true) => {}
+                Ok(true) => self.tried = false,
                 Ok(false) => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.time_has_passed(),
                 Err(error) => {
                     debug!("{}: {error}", self.guest.peer);
-                    return;
+                    // A FIN would tell the peer that it has everything.
+                    return self.guest.reset_on_close();
                 }
             }
         }
@@ -120,8 +131,7 @@ impl Conversation<'_> {
             }
             Need::Close => return Ok(false),
             Need::Abort => {
-                // With a linger time of zero, close(2) sends a reset and frees what is unsent.
-                let _ = SockRef::from(self.stream()).set_linger(Some(Duration::ZERO));
+                self.guest.reset_on_close();
                 return Ok(false);
             }
         }
@@ -184,16 +194,20 @@ impl Conversation<'_> {
     fn time_has_passed(&mut self) {
         let now = self.clock.read();
         let Some(deadline) = self.session.deadline() else { return };
+        let is_over = deadline <= now.instant;
         if is_sending(&self.session) {
-            // A peer that takes a little at a time is known by what it acknowledges, as in the loop.
-            let info = sys::tcp_info(self.guest.stream.as_fd());
-            let acknowledged = info.map_or(0, |info| info.bytes_acknowledged);
-            let before = self.acknowledged.replace(acknowledged);
-            if deadline <= now.instant && before.is_some_and(|before| before < acknowledged) {
+            if now.instant < self.progress.look_at(deadline) {
+                return;
+            }
+            // A peer that takes a little at a time is known by what it has taken, as in the loop.
+            let taken = sys::taken_by_peer(self.guest.stream.as_fd());
+            if self.progress.goes_on(taken, is_over) {
                 return self.session.taken(now);
             }
+        } else if is_over && !std::mem::replace(&mut self.tried, true) {
+            return; // what came between the end of the wait and this reading of the clock counts
         }
-        if deadline <= now.instant {
+        if is_over {
             trace!("{}: time is up", self.guest.peer);
             self.session.expired(now);
         }
@@ -202,7 +216,7 @@ impl Conversation<'_> {
     /// When the peer last took something, as far as is known: now if the call did all it was asked to; else its time
     /// was over, and all of that may have passed since.
     fn time_of_progress(&mut self, complete: bool) -> Now {
-        self.acknowledged = None;
+        self.progress.sent();
         let mut now = self.clock.read().clone();
         if !complete {
             now.instant -= self.write_timeout.unwrap_or_default();
@@ -231,14 +245,11 @@ impl Conversation<'_> {
         }
     }
 
-    /// Bounds how long the next send may sleep: to the session's deadline, or half of the time to look what
-    /// the peer has acknowledged. Returns whether it may sleep at all.
+    /// Bounds how long the next send may sleep: until what the peer has taken is to be counted, and no longer than
+    /// [`NAP`]. Returns whether it may sleep at all.
     fn limit_writing(&mut self) -> io::Result<bool> {
-        let until = self.session.deadline().map(|deadline| match self.acknowledged {
-            None => deadline - limits::WRITE_TIME / 2,
-            Some(_) => deadline,
-        });
-        let left = self.left(until);
+        let until = self.session.deadline().map(|deadline| self.progress.look_at(deadline));
+        let left = Some(self.left(until).map_or(NAP, |left| left.min(NAP)));
         if left == Some(Duration::ZERO) {
             return Ok(false);
         }

@@ -26,11 +26,11 @@ mod threads;
 mod udp;
 
 use clock::Clock;
-use lobby::Lobby;
+use lobby::{Entrance, Lobby};
 use log::{info, warn};
 use shared_site::SharedSite;
+use shoutd::descriptors;
 use shoutd::event_loop::answers::Answers;
-use shoutd::event_loop::listener::Service;
 use shoutd::limits;
 use shoutd::server::{Bound, Config, Listening, StartError};
 use shoutd::sockets::{Place, UnixPath};
@@ -65,7 +65,7 @@ pub enum Model {
 pub struct Driver {
     model: Model,
     house: Arc<House>,
-    listeners: Vec<(Arc<TcpListener>, Service)>,
+    listeners: Vec<(Arc<TcpListener>, Entrance)>,
     udp: Vec<(UdpSocket, Box<Answers>)>,
     listening: Listening,
     /// Removed when the server is over.
@@ -84,16 +84,18 @@ struct House {
 
 /// Binds every socket and opens the site. Fails as [`shoutd::server::Server::bind`] does.
 pub fn bind(model: Model, config: &Config) -> Result<Driver, StartError> {
+    descriptors::raise_limit();
     let now = Clock::new().now().clone();
     let site = config.open_site(&now)?;
     let (mut listeners, mut udp) = (Vec::new(), Vec::new());
     let mut paths = Vec::new();
+    let lobby = Lobby::new();
     let listening = config.bind(&now, &mut paths, &mut |bound| {
         match bound {
             Bound::Listener(socket, service) => {
                 let listener = TcpListener::from(socket);
                 listener.set_nonblocking(false)?;
-                listeners.push((Arc::new(listener), service));
+                listeners.push((Arc::new(listener), lobby.add_entrance(service)));
             }
             Bound::Udp(socket, answers) => {
                 socket.set_nonblocking(false)?;
@@ -103,7 +105,7 @@ pub fn bind(model: Model, config: &Config) -> Result<Driver, StartError> {
         Ok(())
     })?;
     let (bell, ringer) = UnixStream::pair().expect("a pair of sockets");
-    let lobby = Lobby::new(config.connection_limit());
+    lobby.allow(config.connection_limit()?);
     let house = Arc::new(House { lobby, site: SharedSite::new(site), desks: threads::Desks::default() });
     Ok(Driver { model, house, listeners, udp, listening, _paths: paths, drain: config.drain, bell, ringer })
 }
@@ -123,13 +125,13 @@ impl Driver {
     pub fn run(self) -> io::Result<()> {
         let mut threads = Vec::new();
         let queue = Arc::new(pool::Queue::default());
-        for (listener, service) in &self.listeners {
-            let (house, listener, service) = (self.house.clone(), listener.clone(), service.clone());
+        for (listener, entrance) in &self.listeners {
+            let (house, listener, entrance) = (self.house.clone(), listener.clone(), entrance.clone());
             let (model, queue) = (self.model, queue.clone());
             threads.push(threads::builder().spawn(move || match model {
-                Model::Threads => threads::serve(&listener, &service, &house),
-                Model::Pool { .. } => pool::serve(&listener, &service, &house, &queue),
-                Model::One => one::serve(&listener, &service, &house),
+                Model::Threads => threads::serve(&listener, &entrance, &house),
+                Model::Pool { .. } => pool::serve(&listener, &entrance, &house, &queue),
+                Model::One => one::serve(&listener, &entrance, &house),
             })?);
         }
         if let Model::Pool { workers } = self.model {
@@ -145,10 +147,11 @@ impl Driver {
 
         wait_for_the_bell(&self.bell, &self.house.site)?;
         let inside = self.house.lobby.inside();
+        // In this order, so that who finds nobody listening any more is answered as the last.
+        self.house.lobby.stop();
         for (listener, _) in &self.listeners {
             acceptor::close(listener);
         }
-        self.house.lobby.stop();
         queue.close();
         info!("stopping: {inside} connections are open");
         drain(&self.bell, self.drain, &self.house.lobby)?;

@@ -13,14 +13,14 @@
 
 use super::House;
 use super::conversation;
+use super::lobby::Entrance;
 use shoutd::buffer::Desk;
-use shoutd::event_loop::listener::Service;
 use std::net::TcpListener;
 
 /// Accepts one, serves it, and so on.
-pub fn serve(listener: &TcpListener, service: &Service, house: &House) {
+pub fn serve(listener: &TcpListener, entrance: &Entrance, house: &House) {
     let mut desk = Desk::default();
-    while let Some(guest) = super::acceptor::next(listener, service, &house.lobby) {
+    while let Some(guest) = super::acceptor::next(listener, entrance, &house.lobby) {
         conversation::hold(&guest, &mut desk, house);
         house.lobby.leave(&guest);
     }

@@ -16,9 +16,8 @@
 
 use super::House;
 use super::conversation;
-use super::lobby::Guest;
+use super::lobby::{Entrance, Guest};
 use shoutd::buffer::Desk;
-use shoutd::event_loop::listener::Service;
 use std::collections::VecDeque;
 use std::net::TcpListener;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -37,8 +36,8 @@ struct Waiting {
 }
 
 /// Accepts, and puts everybody in the queue.
-pub fn serve(listener: &TcpListener, service: &Service, house: &House, queue: &Queue) {
-    while let Some(guest) = super::acceptor::next(listener, service, &house.lobby) {
+pub fn serve(listener: &TcpListener, entrance: &Entrance, house: &House, queue: &Queue) {
+    while let Some(guest) = super::acceptor::next(listener, entrance, &house.lobby) {
         queue.lock().guests.push_back(guest);
         queue.came.notify_one();
     }

@@ -6,7 +6,7 @@ use crate::drivers::{self, Driver, Model};
 use clap::{Arg, value_parser};
 use log::{error, warn};
 use shoutd::cli::{self, Options};
-use shoutd::server::announcement;
+use shoutd::server::{announcement, outlive_file_limit};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -51,10 +51,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = stop_on_signals(&driver).and_then(|()| {
-        print!("{}", announcement(driver.listening()));
-        io::stdout().flush()?;
+    let result = outlive_file_limit().and_then(|()| stop_on_signals(&driver)).and_then(|()| {
+        // That nobody reads it is no reason not to serve.
+        let mut stdout = io::stdout();
+        let _ = stdout.write_all(announcement(driver.listening()).as_bytes()).and_then(|()| stdout.flush());
         shoutd::sys::release_freed_memory();
+        shoutd::sys::release_start_up_code();
         driver.run()
     });
     match result {

@@ -19,9 +19,8 @@
 
 use super::House;
 use super::conversation;
-use super::lobby::Guest;
+use super::lobby::{Entrance, Guest};
 use shoutd::buffer::Desk;
-use shoutd::event_loop::listener::Service;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -52,8 +51,8 @@ pub fn builder() -> thread::Builder {
 }
 
 /// Accepts, and starts a thread for each.
-pub fn serve(listener: &TcpListener, service: &Service, house: &Arc<House>) {
-    while let Some(guest) = super::acceptor::next(listener, service, &house.lobby) {
+pub fn serve(listener: &TcpListener, entrance: &Entrance, house: &Arc<House>) {
+    while let Some(guest) = super::acceptor::next(listener, entrance, &house.lobby) {
         start(guest, house);
     }
 }

@@ -4,13 +4,15 @@
 //! `recvmmsg` itself, where the loop asks `epoll_wait` first: one call less for each batch.
 
 use super::clock::Clock;
-use super::is_timeout;
 use super::lobby::Lobby;
-use log::{debug, trace};
+use log::{debug, error, trace, warn};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use shoutd::event_loop::answers::Answers;
+use shoutd::event_loop::fate::Fate;
+use shoutd::limits;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::Duration;
 
 /// How long a thread may sleep before it looks whether it is time to go.
@@ -28,8 +30,14 @@ pub fn serve(socket: &UdpSocket, mut answers: Answers, lobby: &Lobby) {
                 trace!("udp: received {count} datagrams");
                 answers.consider(count, "udp", clock.read());
             }
-            Err(error) if is_timeout(&error) => {}
-            Err(error) => debug!("udp: receiving: {error}"),
+            Err(error) => match Fate::of(&error) {
+                Fate::Nothing | Fate::Again => trace!("udp: receiving: {error}"),
+                Fate::Later => {
+                    warn!("udp: receiving datagrams pauses: {error}");
+                    thread::sleep(limits::ACCEPT_PAUSE);
+                }
+                Fate::Over => return error!("udp: no more datagrams are answered here: {error}"),
+            },
         }
         while answers.unsent() > 0 && !lobby.is_stopping() {
             match answers.send(socket.as_fd(), "udp") {

@@ -36,7 +36,7 @@ enum Refusal {
     SourceForMany,
     /// Sent to everybody: all of them answering would flood the source.
     SentToMany,
-    /// The same again and again: most likely the answer to our own answer.
+    /// Much the same again and again: most likely the answer to our own answer.
     Repeated,
 }
 
@@ -117,9 +117,11 @@ impl Answers {
         if !datagram.to_us_alone {
             return refuse(Refusal::SentToMany);
         }
-        if has_lowercase(datagram.payload) {
+        let changed = has_lowercase(datagram.payload);
+        if changed {
             uppercase(datagram.payload);
-        } else if !self.guard.admits(&source, datagram.payload, now.instant) {
+        }
+        if !self.guard.admits(&source, datagram.payload, changed, now.instant) {
             return refuse(Refusal::Repeated);
         }
         Ok(())
@@ -134,7 +136,7 @@ impl fmt::Display for Refusal {
             Refusal::OwnPort => "it comes from a port of our own",
             Refusal::SourceForMany => "its source is no single host",
             Refusal::SentToMany => "it was sent to a broadcast or multicast address",
-            Refusal::Repeated => "the same datagram again and again looks like an endless loop",
+            Refusal::Repeated => "much the same again and again looks like an endless loop",
         })
     }
 }

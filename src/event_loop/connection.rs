@@ -11,6 +11,7 @@
 //! silence is counted while their bytes lie unread.
 
 use super::Verdict;
+use super::progress::Progress;
 use super::slots::Id;
 use crate::buffer::Desk;
 use crate::http::content::Content;
@@ -34,8 +35,8 @@ pub struct Connection<K: Kernel> {
     room: u16,
     /// Bytes that it keeps between its turns.
     held: u32,
-    /// What the peer had taken when half of the time for a write was over.
-    taken: Option<u64>,
+    /// Of what was sent, while nothing more can be.
+    progress: Progress,
 }
 
 /// What a turn may use.
@@ -66,7 +67,7 @@ impl<K: Kernel> Connection<K> {
     /// whether something has come already only asking tells. On a busy server it mostly has.
     pub fn new(socket: K::Socket, session: Session, room: u16) -> Connection<K> {
         let latch = Readiness { readable: true, writable: true, ..Readiness::default() };
-        Connection { socket, session, latch, corked: false, room, held: 0, taken: None }
+        Connection { socket, session, latch, corked: false, room, held: 0, progress: Progress::default() }
     }
 
     /// The socket, to be watched.
@@ -102,18 +103,15 @@ impl<K: Kernel> Connection<K> {
     /// at half of that time as well.
     pub fn look_at(&self) -> Option<Instant> {
         let deadline = self.session.deadline()?;
-        let halfway = self.is_sending() && self.taken.is_none();
-        Some(if halfway { deadline - limits::WRITE_TIME / 2 } else { deadline })
+        Some(if self.is_sending() { self.progress.look_at(deadline) } else { deadline })
     }
 
-    /// Looks at it: whether its time is up. The kernel says that a socket is writable only when there is
-    /// much room again, so a peer that takes a little at a time is known by what it has taken.
+    /// Looks at it: whether its time is up. A peer that takes a little at a time has made [`Progress`].
     pub fn is_due(&mut self, kernel: &mut K, now: &Now) -> bool {
         let Some(deadline) = self.session.deadline() else { return false };
         if self.is_sending() {
             let taken = kernel.taken_by_peer(&self.socket);
-            let before = self.taken.replace(taken);
-            if deadline <= now.instant && before.is_some_and(|before| before < taken) {
+            if self.progress.goes_on(taken, deadline <= now.instant) {
                 self.session.taken(now);
                 return false;
             }
@@ -179,8 +177,12 @@ impl<K: Kernel> Connection<K> {
         Turn { verdict, work }
     }
 
-    /// The loop ends before the connection does.
-    pub fn over(&mut self, desk: &mut Desk) {
+    /// The loop ends before the connection does. What is sent is on its way, and a FIN follows it; but where the
+    /// peer would take that for the end of its reply, a reset does.
+    pub fn over(&mut self, kernel: &mut K, desk: &mut Desk) {
+        if self.session.would_seem_complete() {
+            kernel.reset_on_close(&self.socket);
+        }
         self.session.over(desk);
     }
 
@@ -209,14 +211,14 @@ impl<K: Kernel> Connection<K> {
             }
             Need::Write(then) => {
                 let count = self.send(means.kernel, then)?;
-                self.taken = None;
+                self.progress.sent();
                 trace!("{id}: wrote {count}");
                 self.session.sent(count, now, means.site);
                 return Ok(Some(count));
             }
             Need::SendFile { last } => {
                 let count = self.send_file(means.kernel, budget, last)?;
-                self.taken = None;
+                self.progress.sent();
                 trace!("{id}: wrote {count} of the file");
                 self.session.file_sent(count as u64, now, means.site);
                 return Ok(Some(count));

@@ -1,15 +1,16 @@
-//! How connections come in, and how many.
+//! How guests come and go: connections as they are accepted, and how many.
 //!
 //! Accepting stops at the connection cap, or when descriptors run out, and goes on when somebody leaves
 //! or after [`limits::ACCEPT_PAUSE`]. It never spins, and the listener's latch stays set, so the edge
 //! that is not reported twice isn't lost: whoever waits is accepted later.
 
 use super::connection::Connection;
+use super::guest::{Guest, What};
 use super::listener::Accepted;
 use super::places::Places;
 use super::queue::Line;
 use super::slots::Id;
-use super::{EventLoop, Guest, Verdict, What};
+use super::{EventLoop, Verdict};
 use crate::http::content::Content;
 use crate::kernel::{Interest, Kernel};
 use crate::limits;
@@ -116,7 +117,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         let work = self.drive(id, now);
         if let Err(error) = self.watch(id, Interest::Everything) {
             debug!("{id}: it can't be polled: {error}");
-            self.close(id);
+            self.abort(id);
         }
         work
     }
@@ -128,5 +129,42 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             listener.paused_until = None;
         }
         self.enqueue(id, Line::Heard);
+    }
+
+    /// Seats a guest and has the kernel watch it, for all that it will ever want to know.
+    pub(super) fn invite(&mut self, what: What<K>, interest: Interest) -> io::Result<Id> {
+        let id = self.guests.seat(Guest::new(what));
+        self.watch(id, interest).inspect_err(|_| drop(self.guests.leave(id)))?;
+        Ok(id)
+    }
+
+    /// Nobody is watched twice.
+    pub(super) fn watch(&mut self, id: Id, interest: Interest) -> io::Result<()> {
+        let Some(guest) = self.guests.get(id) else { return Ok(()) };
+        self.kernel.watch(guest.what.socket(), id.into(), interest)
+    }
+
+    /// Closes a connection in the middle, with a reset.
+    pub(super) fn abort(&mut self, id: Id) {
+        if let Some(Guest { what: What::Connection(connection), .. }) = self.guests.get(id) {
+            connection.abort(&mut self.kernel, &mut self.desk);
+        }
+        self.close(id);
+    }
+
+    /// The only exit. Dropping the socket closes it, which also takes it out of the poll.
+    pub(super) fn close(&mut self, id: Id) {
+        let Some(mut guest) = self.guests.leave(id) else { return };
+        self.timers.forget(id, &mut guest.hint);
+        match &guest.what {
+            What::Connection(connection) => {
+                debug!("{id}: closed");
+                self.memory.changed(connection.held(), 0);
+                self.door.places.leave(connection.room());
+                self.resume_waiting();
+            }
+            What::Listener(listener) => self.door.places.close_room(listener.room),
+            What::Udp(_) | What::Bell(..) => {}
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! A listening socket, and the service that its connections get.
 
+use super::fate::Fate;
 use crate::kernel::Kernel;
+use crate::limits;
 use crate::now::Now;
 use crate::session::Session;
 use crate::session::http::{Http, HttpOptions};
 use crate::session::upper::{Upper, UpperOptions};
-use rustix::io::Errno;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub struct Listener<K: Kernel> {
     pub ready: bool,
     /// When to try again, while accepting pauses.
     pub paused_until: Option<Instant>,
+    /// Connections in a row that were gone when they were accepted.
+    gone: usize,
 }
 
 /// What came of accepting.
@@ -58,33 +61,33 @@ pub enum Accepted<S> {
     /// Somebody was waiting and is no more: the error is one connection's, as accept(2) says of those
     /// pending on the new socket.
     GaveUp(io::Error),
-    /// Somebody is waiting and there is no descriptor or no memory for them.
+    /// Somebody may be waiting and there is no descriptor or no memory for them, or nobody knows why.
     Exhausted(io::Error),
 }
 
 impl<K: Kernel> Listener<K> {
     /// A listener that has said nothing yet. The socket must not block.
     pub fn new(socket: K::Socket, service: Service) -> Listener<K> {
-        Listener { socket, service, room: 0, ready: false, paused_until: None }
+        Listener { socket, service, room: 0, ready: false, paused_until: None, gone: 0 }
     }
 
     /// Takes one connection.
     pub fn accept(&mut self, kernel: &mut K) -> Accepted<K::Socket> {
+        let gone = std::mem::take(&mut self.gone);
         match kernel.accept(&self.socket) {
             Ok((stream, peer)) => Accepted::Stream(stream, peer),
-            Err(error) => match Errno::from_io_error(&error) {
-                Some(Errno::AGAIN) => {
+            Err(error) => match Fate::of(&error) {
+                Fate::Nothing => {
                     self.ready = false;
                     Accepted::Nobody
                 }
-                Some(errno) if !is_shortage(errno) => Accepted::GaveUp(error),
-                _ => Accepted::Exhausted(error),
+                Fate::Again if gone < limits::ERRORS => {
+                    self.gone = gone + 1;
+                    Accepted::GaveUp(error)
+                }
+                // So many in a row aren't one connection's any more.
+                Fate::Again | Fate::Later | Fate::Over => Accepted::Exhausted(error),
             },
         }
     }
-}
-
-/// Whether accepting failed for want of descriptors or memory, and not because of one connection.
-pub fn is_shortage(error: Errno) -> bool {
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&error)
 }

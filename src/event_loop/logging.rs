@@ -1,7 +1,8 @@
 //! The lines that the loop writes: of the access log, on their way from the sessions to the file, and what
 //! standard output and standard error didn't take at once.
 
-use super::{EventLoop, Guest, What};
+use super::EventLoop;
+use super::guest::{Guest, What};
 use crate::http::content::Content;
 use crate::kernel::Kernel;
 use crate::limits;
@@ -70,11 +71,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         }
     }
 
-    /// What those who are still here were sent is logged too.
-    pub(super) fn log_the_rest(&mut self, now: &Now) {
+    /// The loop ends. What those who are still here were sent is logged too.
+    pub(super) fn cut_off(&mut self, now: &Now) {
         for id in self.guests.ids() {
             if let Some(Guest { what: What::Connection(connection), .. }) = self.guests.get(id) {
-                connection.over(&mut self.desk);
+                connection.over(&mut self.kernel, &mut self.desk);
             }
         }
         self.write_log(now);

@@ -2,7 +2,7 @@
 //!
 //! [`EventLoop::turn`] is all of it. A turn of the loop has three parts: ask the kernel who is ready and only
 //! take note of it; give those in the queue a lap, each with a budget; look after those whose time has come.
-//! Listeners and UDP sockets stand in the same queue as connections, so none of them can starve the others.
+//! Listeners and UDP sockets queue as connections do, so none of them can starve the others.
 //! Nothing here knows what the bytes mean.
 //!
 //! A loop with one listener, a client, and a bell that ends it:
@@ -44,16 +44,21 @@
 pub mod answers;
 pub mod connection;
 pub mod door;
+pub mod fate;
+pub mod guest;
 pub mod listener;
 mod logging;
 pub mod memory;
 pub mod places;
+pub mod progress;
 pub mod queue;
 mod relief;
 pub mod slots;
 mod stopping;
 pub mod timers;
 pub mod udp;
+
+pub use guest::{Ring, Verdict};
 
 use crate::access_log::AccessLog;
 use crate::buffer::Desk;
@@ -62,28 +67,18 @@ use crate::kernel::{Event, Interest, Kernel};
 use crate::limits::{self, Limits};
 use crate::now::Now;
 use crate::outlet::{Outlet, ServerLog};
-use connection::{Connection, Means};
+use connection::Means;
 use door::Door;
+use guest::{Guest, What};
 use listener::Listener;
-use log::{debug, trace};
+use log::trace;
 use memory::Memory;
 use queue::{Line, Queue};
 use slots::{Id, Slots};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
-use timers::{Hint, Timers};
+use timers::Timers;
 use udp::Udp;
-
-/// What came of driving a guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Its latch is dry: an event or its timer will come.
-    Wait,
-    /// Its budget is spent: it goes to the end of the queue.
-    Again,
-    /// It is over.
-    Done,
-}
 
 /// The loop, its guests, and what it lends to them.
 pub struct EventLoop<K: Kernel, C> {
@@ -108,39 +103,6 @@ pub struct EventLoop<K: Kernel, C> {
     /// When to stop waiting for replies under way; set by the first request to stop.
     stopping: Option<Instant>,
     stopped: bool,
-}
-
-/// What the bytes of a bell mean.
-#[derive(Clone, Copy, Debug)]
-pub enum Ring {
-    /// The first one: let replies under way finish, and end. The second: end at once.
-    Stop,
-    /// Open the access log anew.
-    Reopen,
-}
-
-struct Guest<K: Kernel> {
-    what: What<K>,
-    queued: bool,
-    hint: Hint,
-}
-
-impl<K: Kernel> Guest<K> {
-    fn new(what: What<K>) -> Guest<K> {
-        Guest { what, queued: false, hint: None }
-    }
-}
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every guest is a connection; a box would cost each of them"
-)]
-enum What<K: Kernel> {
-    Connection(Connection<K>),
-    Listener(Box<Listener<K>>),
-    Udp(Box<Udp<K>>),
-    /// Bytes in it mean something.
-    Bell(K::Socket, Ring),
 }
 
 impl<K: Kernel, C: Content> EventLoop<K, C> {
@@ -173,6 +135,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         self.log = Some(log);
     }
 
+    /// Lets in at most so many connections at once.
+    pub fn allow(&mut self, connections: usize) {
+        self.door.places.allow(connections.min(slots::MOST / 2));
+    }
+
     /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
     pub fn run(&mut self) -> io::Result<()> {
         while self.turn()? {}
@@ -183,7 +150,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
     pub fn turn(&mut self) -> io::Result<bool> {
         self.hear()?;
         let mut now = self.kernel.now();
-        for line in [Line::Heard, Line::Busy] {
+        for line in Line::ALL {
             let end = now.instant + self.limits.lap;
             for _ in 0..self.queue.len(line) {
                 if now.instant >= end {
@@ -202,7 +169,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         self.give_memory_back(&now);
         let over = self.is_over(&now);
         if over {
-            self.log_the_rest(&now);
+            self.cut_off(&now);
         }
         Ok(!over)
     }
@@ -300,10 +267,8 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         if std::mem::replace(&mut guest.queued, true) {
             return;
         }
-        match guest.what {
-            What::Connection(_) => self.queue.push(line, id),
-            What::Listener(_) | What::Udp(_) | What::Bell(..) => self.queue.push_first(id),
-        }
+        let is_shared = !matches!(guest.what, What::Connection(_));
+        self.queue.push(if is_shared { Line::Shared } else { line }, id);
     }
 
     /// One guest's turn, and what follows from it. Returns what it moved, as [`limits::TURN`] counts it.
@@ -330,7 +295,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                 }
                 (turn.verdict, turn.work)
             }
-            What::Udp(udp) => (udp.drive(id, &mut self.kernel, now), limits::LOOK / 2),
+            What::Udp(udp) => {
+                let verdict = udp.drive(id, &mut self.kernel, now);
+                self.timers.look_at(id, &mut guest.hint, udp.look_at());
+                (verdict, limits::LOOK / 2)
+            }
             What::Listener(_) => (self.accept(id, now), limits::STEP),
             What::Bell(..) => (self.ring(id, now), limits::STEP),
         };
@@ -363,41 +332,6 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                 self.enqueue(id, Line::Heard);
             }
             What::Udp(_) | What::Bell(..) => self.enqueue(id, Line::Heard),
-        }
-    }
-
-    /// Seats a guest and has the kernel watch it, for all that it will ever want to know.
-    fn invite(&mut self, what: What<K>, interest: Interest) -> io::Result<Id> {
-        let id = self.guests.seat(Guest::new(what));
-        self.watch(id, interest).inspect_err(|_| drop(self.guests.leave(id)))?;
-        Ok(id)
-    }
-
-    /// Nobody is watched twice.
-    fn watch(&mut self, id: Id, interest: Interest) -> io::Result<()> {
-        let Some(guest) = self.guests.get(id) else { return Ok(()) };
-        let socket = match &guest.what {
-            What::Connection(connection) => connection.socket(),
-            What::Listener(listener) => &listener.socket,
-            What::Udp(udp) => udp.socket(),
-            What::Bell(bell, _) => bell,
-        };
-        self.kernel.watch(socket, id.into(), interest)
-    }
-
-    /// The only exit. Dropping the socket closes it, which also takes it out of the poll.
-    fn close(&mut self, id: Id) {
-        let Some(mut guest) = self.guests.leave(id) else { return };
-        self.timers.forget(id, &mut guest.hint);
-        match &guest.what {
-            What::Connection(connection) => {
-                debug!("{id}: closed");
-                self.memory.changed(connection.held(), 0);
-                self.door.places.leave(connection.room());
-                self.resume_waiting();
-            }
-            What::Listener(listener) => self.door.places.close_room(listener.room),
-            What::Udp(_) | What::Bell(..) => {}
         }
     }
 }

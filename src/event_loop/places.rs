@@ -27,6 +27,11 @@ impl Places {
         Places { most, inside: 0, rooms: Vec::new() }
     }
 
+    /// From now on at most so many connections may be inside.
+    pub fn allow(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// A room for the connections of another listener.
     pub fn add_room(&mut self) -> u16 {
         self.rooms.push(Room::default());

@@ -1,8 +1,9 @@
 //! How the loop ends: first gently, then at once.
 
+use super::guest::{Guest, What};
 use super::queue::Line;
 use super::slots::Id;
-use super::{EventLoop, Guest, Ring, Verdict, What};
+use super::{EventLoop, Ring, Verdict};
 use crate::http::content::Content;
 use crate::kernel::Kernel;
 use crate::limits;

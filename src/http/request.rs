@@ -139,6 +139,19 @@ pub fn parse(head: &[u8]) -> Result<Request<'_>, Status> {
     })
 }
 
+impl Method {
+    /// Its name, where a resource can have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Options => "OPTIONS",
+            Method::Connect | Method::NotAllowed | Method::Unknown => "",
+        }
+    }
+}
+
 impl<'a> Subject<'a> {
     /// What a target means to a method; `None` for a malformed one. Whatever the method, that is refused:
     /// two readers might not agree what it is, and then not on what is behind it either.

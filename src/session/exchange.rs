@@ -1,21 +1,14 @@
-//! One request and its reply: from a parsed head to bytes in the output buffer and what follows them.
+//! One request and its reply: from what an endpoint answers to bytes in the output buffer and what follows them.
 
 use crate::buffer::Buffer;
 use crate::http::conditional::Outcome;
-use crate::http::content::{Body, Bytes, Content, Pieces, Reply};
+use crate::http::content::{Body, Bytes, Pieces, Reply};
 use crate::http::range::{self, Selection};
-use crate::http::request::{Framing, Method, Request, Subject};
+use crate::http::request::{Method, Request};
 use crate::http::response::{self, Connection, Status};
-use crate::limits;
 use crate::now::Now;
 use std::fs::File;
 use std::sync::Arc;
-
-/// What can be done with a file.
-const ALLOWED: &str = "Allow: GET, HEAD, OPTIONS\r\n";
-
-/// What can be done with the uppercase service, which is no file.
-const ALLOWED_UPPER: &str = "Allow: POST, OPTIONS\r\n";
 
 /// The rest of a reply, which isn't copied into the output buffer and is sent after it.
 #[derive(Debug)]
@@ -49,17 +42,6 @@ pub enum Following {
     },
 }
 
-/// What was answered.
-#[derive(Clone, Copy, Debug)]
-pub struct Answered {
-    /// Whether the connection is kept after it.
-    pub kept: bool,
-    /// The status.
-    pub status: Status,
-    /// The bytes of the head.
-    pub head: usize,
-}
-
 impl Following {
     /// How many bytes are still to be sent, as far as that is known.
     pub fn left(&self) -> u64 {
@@ -70,64 +52,72 @@ impl Following {
             Following::Pieces { .. } => 0,
         }
     }
+
+    /// So many of them were sent. Nothing follows behind the last one.
+    pub fn advance(&mut self, count: u64) {
+        match self {
+            Following::Bytes { at, .. } => *at += count as usize,
+            Following::File { at, .. } => *at += count,
+            Following::Nothing | Following::Pieces { .. } => return,
+        }
+        if self.left() == 0 {
+            *self = Following::Nothing;
+        }
+    }
 }
 
-/// What it takes to answer one request.
+/// What an endpoint answers all at once.
+#[derive(Debug)]
+pub enum Response<'a> {
+    /// A reply, as whole as it is: the client's conditions and range decide how much of it is sent.
+    Reply(Reply<'a>),
+    /// A page that says no more than this status.
+    Status(Status),
+    /// Which methods there are: 204.
+    Methods(&'static [Method]),
+    /// Which methods there are, and that this one isn't among them: 405.
+    NotAllowed(&'static [Method]),
+}
+
+/// What it takes to write one reply.
 pub struct Exchange<'a> {
-    /// Where the reply goes.
+    /// Where it goes.
     pub output: &'a mut Buffer,
-    /// Where its body goes if it isn't to be copied.
+    /// Where the rest of its body goes, if that isn't copied.
     pub following: &'a mut Following,
-    /// Whether the method wants the body.
-    pub with_body: bool,
-    /// The client's minor version.
-    pub minor: u8,
+    /// What it answers.
+    pub request: &'a Request<'a>,
     /// Whether the connection is to be kept, as far as the request is concerned.
     pub keep_alive: bool,
-    /// Whether the target is the uppercase service.
-    pub is_upper: bool,
     /// Whether replies of 300 or above close it.
     pub close_on_error: bool,
 }
 
+/// What was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// Whether the connection is kept after it.
+    pub kept: bool,
+    /// The status.
+    pub status: Status,
+    /// The bytes of the head.
+    pub head: usize,
+}
+
 impl Exchange<'_> {
-    /// Writes the reply; `None` where there was no room for it.
-    pub fn answer(self, request: &Request, now: &Now, site: &mut impl Content) -> Option<Answered> {
-        match request.method {
-            Method::NotAllowed | Method::Post | Method::Connect => return self.not_allowed(now),
-            Method::Unknown => return self.plain(Status::NOT_IMPLEMENTED, "", now),
-            Method::Options => return self.options(now),
-            Method::Get | Method::Head if self.is_upper => return self.not_allowed(now),
-            Method::Get | Method::Head => {}
+    /// Writes what an endpoint answers; `None` where there was no room for it.
+    pub fn answer(self, response: Response, now: &Now) -> Option<Answered> {
+        match response {
+            Response::Reply(reply) => self.conditional(reply, now),
+            Response::Status(status) => self.plain(status, "", now),
+            Response::Methods(methods) => self.bare(Status::NO_CONTENT, allow(methods).as_bytes(), now),
+            Response::NotAllowed(methods) => self.plain(Status::METHOD_NOT_ALLOWED, &allow(methods), now),
         }
-        if let Framing::Length(length) = request.body
-            && length > limits::BODY
-        {
-            return self.plain(Status::CONTENT_TOO_LARGE, "", now);
-        }
-        match &request.subject {
-            Subject::Path(target) => self.conditional(request, site.find(target, &request.accepts, now), now),
-            Subject::Hidden | Subject::Server | Subject::Authority => self.reply(site.missing(now), now),
-        }
-    }
-
-    /// What may be done, to a path or (`*`) at all. It is the same for all files, so nothing is looked up.
-    fn options(self, now: &Now) -> Option<Answered> {
-        let allowed = self.allowed();
-        self.bare(Status::NO_CONTENT, allowed.as_bytes(), now)
-    }
-
-    fn allowed(&self) -> &'static str {
-        if self.is_upper { ALLOWED_UPPER } else { ALLOWED }
-    }
-
-    fn not_allowed(self, now: &Now) -> Option<Answered> {
-        let allowed = self.allowed();
-        self.plain(Status::METHOD_NOT_ALLOWED, allowed, now)
     }
 
     /// Sends as much of a reply as the client's conditions and range leave of it.
-    fn conditional(self, request: &Request, reply: Reply, now: &Now) -> Option<Answered> {
+    fn conditional(self, reply: Reply, now: &Now) -> Option<Answered> {
+        let request = self.request;
         let Some(validators) = reply.validators.filter(|_| reply.status == Status::OK) else {
             return self.reply(reply, now);
         };
@@ -172,8 +162,7 @@ impl Exchange<'_> {
     }
 
     /// A reply that has no body and no length, whatever the method.
-    fn bare(mut self, status: Status, fields: &[u8], now: &Now) -> Option<Answered> {
-        self.with_body = false;
+    fn bare(self, status: Status, fields: &[u8], now: &Now) -> Option<Answered> {
         let body = Body::Bytes(&Bytes::Static(b""));
         self.reply(Reply { status, described: b"", fields, validators: None, body }, now)
     }
@@ -185,12 +174,12 @@ impl Exchange<'_> {
 
     /// Sends a reply with the bytes from `start` up to `end` of its body.
     fn part(self, reply: Reply, start: u64, end: u64, now: &Now) -> Option<Answered> {
+        let (status, minor) = (reply.status, self.request.minor);
         let is_pieces = matches!(reply.body, Body::Pieces(_));
-        let chunked = is_pieces && self.minor > 0;
+        let chunked = is_pieces && minor > 0;
         // Of a body of unknown length HTTP/1.0 knows only one end.
-        let kept =
-            self.keep_alive && !(self.close_on_error && reply.status.code >= 300) && (chunked || !is_pieces);
-        let connection = Connection::after(kept, self.minor);
+        let kept = self.keep_alive && !(self.close_on_error && status.code >= 300) && (chunked || !is_pieces);
+        let connection = Connection::after(kept, minor);
         let with_coding: Vec<u8>;
         let fields = if chunked {
             with_coding = [reply.fields, b"Transfer-Encoding: chunked\r\n"].concat();
@@ -199,49 +188,50 @@ impl Exchange<'_> {
             [reply.described, reply.fields]
         };
         let before = self.output.len();
-        let head = |output: &mut Buffer, body: usize| {
-            response::put_head(output, reply.status, &now.date, fields, connection, body)
+        let put_head = |output: &mut Buffer, body: usize| {
+            response::put_head(output, status, &now.date, fields, connection, body)
         };
-        let answered = |output: &Buffer, body: usize| {
-            Some(Answered { kept, status: reply.status, head: output.len() - body - before })
-        };
+        let with_body = self.request.method != Method::Head;
+        let mut copied = 0;
         match reply.body {
-            _ if !self.with_body => {
-                if head(self.output, 0) {
-                    answered(self.output, 0)
-                } else {
-                    None
+            _ if !with_body => {
+                if !put_head(self.output, 0) {
+                    return None;
                 }
             }
             Body::Bytes(bytes) => {
-                let (start, end) = (start as usize, end as usize);
-                let content = &bytes.as_ref()[start..end];
-                if head(self.output, content.len()) {
+                let (at, end) = (start as usize, end as usize);
+                let content = &bytes.as_ref()[at..end];
+                if put_head(self.output, content.len()) {
                     self.output.put(content);
-                    answered(self.output, content.len())
-                } else if self.output.is_empty() && head(self.output, 0) {
-                    *self.following = Following::Bytes { bytes: bytes.clone(), at: start, end };
-                    answered(self.output, 0)
+                    copied = content.len();
+                } else if before == 0 && put_head(self.output, 0) {
+                    *self.following = Following::Bytes { bytes: bytes.clone(), at, end };
                 } else {
-                    None
-                }
-            }
-            Body::Pieces(source) => {
-                if !head(self.output, 0) {
                     return None;
                 }
-                *self.following = Following::Pieces { source, chunked };
-                answered(self.output, 0)
             }
             Body::File(file, _) => {
-                if !head(self.output, 0) {
+                if !put_head(self.output, 0) {
                     return None;
                 }
                 if start < end {
                     *self.following = Following::File { file: file.clone(), at: start, end };
                 }
-                answered(self.output, 0)
+            }
+            Body::Pieces(source) => {
+                if !put_head(self.output, 0) {
+                    return None;
+                }
+                *self.following = Following::Pieces { source, chunked };
             }
         }
+        Some(Answered { kept, status, head: self.output.len() - copied - before })
     }
+}
+
+/// The field that lists methods (RFC 9110 section 10.2.1).
+fn allow(methods: &[Method]) -> String {
+    let names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
+    format!("Allow: {}\r\n", names.join(", "))
 }

@@ -40,11 +40,11 @@
 //! ```
 
 pub mod ending;
+pub mod endpoint;
 pub mod exchange;
 pub mod http;
 pub mod journal;
 pub mod upper;
-pub mod uppering;
 
 use crate::buffer::{Desk, OutOfMemory};
 use crate::http::content::Content;
@@ -136,6 +136,11 @@ impl Session {
         if let Session::Http(http) = self {
             http.over(desk);
         }
+    }
+
+    /// Whether a reply is under way whose end is the FIN, so that one now would hide that something is missing.
+    pub fn would_seem_complete(&self) -> bool {
+        either!(self, s => s.would_seem_complete())
     }
 
     /// What it needs next. Asking changes nothing.

@@ -117,6 +117,10 @@ impl Upper {
         }
     }
 
+    pub(super) fn would_seem_complete(&self) -> bool {
+        matches!(self.state, State::Replying { .. })
+    }
+
     pub(super) fn need(&self) -> Need {
         match &self.state {
             State::Pausing { until } => Need::WaitUntil(*until),

@@ -3,6 +3,8 @@
 use crate::support::*;
 use crate::{Row, Running, Who, row, start};
 use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub const ROWS: &[Row] = &[
@@ -17,6 +19,7 @@ pub const ROWS: &[Row] = &[
     row("a file that becomes shorter while it is sent ends the connection", shortened_file),
     row("a head that drips for ten seconds is refused", slow_head),
     row("no request is no request", malformed),
+    row("a slow reader of a Unix socket is served for as long as it reads", slow_unix),
 ];
 
 const GET: &str = "GET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -191,4 +194,33 @@ fn malformed(who: Who) {
         assert_eq!(read_response(&mut stream, false).status, 400, "{request:?}");
         assert_eq!(read_to_end(&mut stream), b"");
     }
+}
+
+/// Three kilobytes a second, and longer than a reply may make no progress: a Unix socket has room again when a whole buffer
+/// has been read.
+fn slow_unix(who: Who) {
+    let folder = Folder::new();
+    let path = folder.path().join("socket");
+    let _server = start(who, &["--http", &format!("unix:{}", path.display())]);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let body = vec![b'x'; 1_000_000];
+    let mut writer = stream.try_clone().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let head = format!("POST /upper HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+            // It fails where the connection is cut, which the reader finds out as well.
+            let _ = writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body));
+        });
+        assert_eq!(read_response(&mut stream, true).status, 200);
+        let start = Instant::now();
+        let mut got = 0;
+        while start.elapsed() < Duration::from_secs(36) {
+            let due = (start.elapsed().as_secs_f64() * 3000.0) as usize;
+            got += read_exactly(&mut stream, due - got).len();
+            thread::sleep(Duration::from_millis(100)); // a slow reader
+        }
+        assert_eq!(read_exactly(&mut stream, 900_000 - got).len(), 900_000 - got);
+        stream.shutdown(std::net::Shutdown::Both).unwrap();
+    });
 }

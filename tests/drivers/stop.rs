@@ -112,6 +112,13 @@ fn twice(who: Who) {
     server.ring();
     server.ring();
     server.wait();
+    assert_reset(stuck);
+}
+
+/// That what is missing isn't hidden by an end as after a whole reply.
+fn assert_reset(mut stream: TcpStream) {
+    let error = std::io::copy(&mut stream, &mut std::io::sink()).expect_err("a reset");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 fn drain(who: Who) {
@@ -120,4 +127,5 @@ fn drain(who: Who) {
     read_exactly(&mut stuck, 1);
     server.ring();
     server.wait();
+    assert_reset(stuck);
 }

@@ -142,7 +142,6 @@ const UDP_REPLY: Path = Path {
     functions: &[
         "EventLoop::drive",
         "Udp::drive",
-        "Udp::receive",
         "Datagrams::receive",
         "Answers::consider",
         "uppercase::uppercase",

@@ -173,7 +173,7 @@ fn a_file_that_ends_too_early_closes() {
     let head = driven.session.unsent().len();
     driven.session.sent(head, &driven.now, &mut driven.site);
     driven.session.file_sent(0, &driven.now, &mut driven.site);
-    assert_eq!(driven.session.need(), Need::Close);
+    assert_eq!(driven.session.need(), Need::Shutdown);
 }
 
 #[test]
@@ -320,6 +320,7 @@ fn stopping_lets_the_request_under_way_finish() {
 #[test]
 fn an_idle_session_is_small() {
     let size = std::mem::size_of::<crate::session::Session>();
+    println!("a session takes {size} bytes, one of HTTP {}", std::mem::size_of::<Http>());
     assert!(size <= 256, "a session takes {size} bytes");
 }
 
@@ -513,6 +514,141 @@ fn what_breaks_a_reply_that_is_out_ends_the_connection_at_once() {
     assert!(driven.send_all(usize::MAX).ends_with("\r\n2\r\nOK\r\n"));
     driven.receive(b"xGET /small HTTP/1.1\r\n");
     assert_eq!(driven.session.need(), Need::Shutdown, "nothing else belongs into this reply");
+}
+
+#[test]
+fn each_state_has_a_deadline_of_its_own() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let mut driven = Driven::usual();
+    let left = |driven: &Driven| driven.session.deadline().unwrap() - driven.now.instant;
+    assert_eq!(left(&driven), SECOND, "at rest");
+    driven.receive(post("/small", "Content-Length: 10", "x").as_bytes());
+    assert_eq!(left(&driven), limits::WRITE_TIME, "replying");
+    driven.send_all(usize::MAX);
+    for passed in 0..8 {
+        assert_eq!(left(&driven), limits::HEAD_TIME - passed * SECOND, "a body that drips has no more time");
+        driven.now.instant += SECOND;
+        driven.receive(b"x");
+    }
+    driven.receive(b"x");
+    assert_eq!(left(&driven), SECOND, "at rest again");
+    driven.receive(b"POST /upper HTTP/1.1\r\nHost: a\r\n");
+    assert_eq!(left(&driven), limits::HEAD_TIME, "in a head");
+    driven.now.instant += SECOND;
+    driven.receive(b"Content-Length: 3\r\n");
+    assert_eq!(left(&driven), limits::HEAD_TIME - SECOND, "still in it");
+    driven.receive(b"\r\n");
+    for _ in 0..3 {
+        assert_eq!(left(&driven), limits::BODY_TIME, "in a body that is answered");
+        driven.now.instant += SECOND;
+        driven.receive(b"x");
+        assert_eq!(left(&driven), limits::WRITE_TIME);
+        driven.send_all(usize::MAX);
+    }
+    assert_eq!(left(&driven), SECOND, "at rest once more");
+}
+
+#[test]
+fn whatever_is_under_way_is_finished_when_the_server_stops() {
+    for (before, behind, status) in [
+        (request("/small")[..20].to_owned(), request("/small")[20..].to_owned(), "200"),
+        (post("/small", "Content-Length: 4", "x"), "xxx".to_owned(), ""),
+        (post("/upper", "Content-Length: 2", ""), "ok".to_owned(), "200"),
+        (post("/upper", "Content-Length: 2", "o"), "k".to_owned(), ""),
+    ] {
+        let mut driven = Driven::usual();
+        driven.receive(before.as_bytes());
+        driven.send_all(usize::MAX);
+        driven.session.stop(&driven.now);
+        assert_eq!(driven.session.need(), Need::Read, "{before}");
+        driven.receive(behind.as_bytes());
+        let reply = driven.send_all(usize::MAX);
+        assert_eq!(statuses(&reply).concat(), status, "{before}");
+        assert_eq!(driven.session.need(), Need::Shutdown, "{before}");
+    }
+}
+
+#[test]
+fn what_comes_in_time_is_answered_while_the_server_stops() {
+    let mut resting = Driven::usual();
+    resting.receive(request("/small").as_bytes());
+    resting.send_all(usize::MAX);
+    resting.session.stop(&resting.now);
+    assert!(resting.session.is_resting());
+    resting.receive(request("/small").as_bytes());
+    assert!(resting.send_all(usize::MAX).contains("\r\nConnection: close\r\n"));
+    assert_eq!(resting.session.need(), Need::Shutdown);
+
+    // Empty lines are no request, and buy no time here either.
+    let mut unheard = Driven::new(HttpOptions { keep_alive: Duration::from_secs(60), ..Driven::options() });
+    unheard.session.stop(&unheard.now);
+    let last = unheard.session.deadline();
+    unheard.now.instant += limits::LAST_CHANCE / 2;
+    unheard.receive(b"\r\n");
+    assert_eq!((unheard.session.deadline(), unheard.session.need()), (last, Need::Read));
+    unheard.pass(limits::LAST_CHANCE / 2);
+    assert_eq!(unheard.session.need(), Need::Close);
+
+    let mut nearly_over = Driven::usual();
+    nearly_over.now.instant += Duration::from_millis(900);
+    let last = nearly_over.session.deadline();
+    nearly_over.session.stop(&nearly_over.now);
+    assert_eq!(nearly_over.session.deadline(), last, "stopping gives nobody more time");
+}
+
+#[test]
+fn the_peers_fin_ends_every_state_that_reads() {
+    for begun in [
+        String::new(),
+        request("/small")[..20].to_owned(),
+        post("/small", "Content-Length: 4", "x"),
+        post("/upper", "Content-Length: 2", ""),
+        post("/upper", "Content-Length: 2", "o"),
+    ] {
+        let mut driven = Driven::usual();
+        if !begun.is_empty() {
+            driven.receive(begun.as_bytes());
+            driven.send_all(usize::MAX);
+        }
+        assert_eq!(driven.session.need(), Need::Read, "{begun}");
+        driven.receive(b"");
+        assert_eq!(driven.session.need(), Need::Close, "{begun}");
+    }
+}
+
+/// A reply that is made as it is sent, and breaks off behind its first piece.
+struct BreaksOff {
+    pieces: usize,
+}
+
+impl crate::http::content::Pieces for BreaksOff {
+    fn next(&mut self, _most: usize, _now: &Now, piece: &mut Vec<u8>) -> std::io::Result<bool> {
+        self.pieces += 1;
+        if self.pieces > 1 {
+            return Err(std::io::ErrorKind::Other.into());
+        }
+        piece.extend_from_slice(b"piece");
+        Ok(true)
+    }
+}
+
+#[test]
+fn what_breaks_off_never_looks_complete() {
+    for (in_chunks, piece, need) in
+        [(true, &b"5\r\npiece\r\n"[..], Need::Shutdown), (false, b"piece", Need::Abort)]
+    {
+        let mut driven = Driven::usual();
+        let source = Box::new(BreaksOff { pieces: 0 });
+        let following = Following::Pieces { source, chunked: in_chunks };
+        driven.session.state = State::Replying { until: driven.now.instant, following, next: Next::End };
+        driven.session.sit(&mut driven.desk);
+        assert_eq!(driven.session.need(), Need::Work);
+        driven.session.work(&driven.now, &mut driven.site);
+        assert_eq!(driven.session.unsent(), piece);
+        driven.session.sent(piece.len(), &driven.now, &mut driven.site);
+        driven.session.work(&driven.now, &mut driven.site);
+        assert_eq!(driven.session.need(), need, "only a reset tells where a FIN ends the body");
+    }
 }
 
 #[test]

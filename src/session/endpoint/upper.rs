@@ -1,4 +1,4 @@
-//! `POST /upper`: the uppercase service over HTTP, a body in and the same body in capitals out.
+//! The endpoint of `POST /upper`: the uppercase service over HTTP, a body in and the same body in capitals out.
 //!
 //! The reply begins as soon as there is content, and goes on piece by piece as the request does, so a
 //! body of any length takes no more memory than the desk has. While a piece isn't sent nothing is
@@ -7,10 +7,23 @@
 
 use crate::buffer::Buffer;
 use crate::http::chunked::{self, Decoder, Then};
+use crate::http::content::Content;
+use crate::http::request::{Framing, Method, Request, Subject};
 use crate::http::response::{self, Connection, Status};
 use crate::limits;
 use crate::now::Now;
 use crate::uppercase::uppercase;
+
+/// The path of the service.
+const PATH: &[u8] = b"/upper";
+
+/// What can be done with it, which is no file.
+pub const METHODS: &[Method] = &[Method::Post, Method::Options];
+
+/// Whether a request is about the service, and no file has its name.
+pub fn is_asked_for(request: &Request, now: &Now, site: &mut impl Content) -> bool {
+    matches!(&request.subject, Subject::Path(target) if *target.path == *PATH && !site.has(target, now))
+}
 
 /// A body that is being answered.
 #[derive(Debug)]
@@ -41,14 +54,13 @@ pub enum Progress {
 }
 
 impl Uppering {
-    /// A body of known length.
-    pub fn with_length(length: u64, connection: Connection) -> Uppering {
-        Uppering { body: Body::Length { all: length, left: length }, connection, head: 0 }
-    }
-
-    /// A chunked body.
-    pub fn chunked(connection: Connection) -> Uppering {
-        Uppering { body: Body::Chunked(Decoder::new()), connection, head: 0 }
+    /// The answer to a body that is framed so, of which nothing has come yet.
+    pub fn new(body: Framing, connection: Connection) -> Uppering {
+        let body = match body {
+            Framing::Length(length) => Body::Length { all: length, left: length },
+            Framing::Chunked => Body::Chunked(Decoder::new()),
+        };
+        Uppering { body, connection, head: 0 }
     }
 
     /// The bytes of the reply's head; 0 as long as there is no reply.
