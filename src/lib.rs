@@ -16,9 +16,26 @@
 //! and failures are put into words) on floor 0, and `wire` (packets: captured, read and explained) on floor 5. The rest of
 //! that program stands above, in rooms of its own: see `src/bin/shout/main.rs`.
 //!
+//! Some words, as they are used here:
+//!
+//! - **session**: the state machine of one connection, without socket and clock ([`session::Session`]).
+//! - **need**: the one thing that a session waits for ([`session::Need`]).
+//! - **driver**: what does what is needed; the event loop is one, a thread with a blocking socket another.
+//! - **desk**: the pair of large buffers that a driver lends to a session for a turn ([`buffer::Desk`]).
+//! - **guest**: what the loop looks after: a connection, a listener, a UDP socket or a bell.
+//! - **bell**: a stream whose bytes ask the loop for something, such as to stop ([`event_loop::Ring`]).
+//! - **latch**: what the kernel has said of a socket and nobody has used up yet ([`kernel::Readiness`]).
+//! - **turn**: what a guest may do before the others, within a budget ([`limits::TURN`]); also one round of the
+//!   loop ([`event_loop::EventLoop::turn`]).
+//! - **lap**: the part of such a round in which everybody in the queue has a turn, within a time
+//!   ([`limits::LAP`]).
+//! - **hint**: when the loop should look at a guest; whether it is time, its session's deadline tells
+//!   ([`event_loop::timers`]).
+//! - **ending**: how a connection closes without losing its last reply ([`session::ending`]).
+//! - **content**, **site**: what HTTP answers from ([`http::content::Content`]), and the one that is made of files
+//!   ([`site::Site`]).
+//!
 //! Where to begin reading: [`event_loop::EventLoop::turn`] is the heart, [`session::Need`] is the one idea.
-#![deny(unsafe_code)]
-#![warn(missing_docs)]
 
 pub mod access_log;
 pub mod buffer;

@@ -1,5 +1,4 @@
 //! The program shoutd: reads the command line, binds, says where it listens, and runs the loop.
-#![forbid(unsafe_code)]
 
 use log::{error, warn};
 use shoutd::cli::Options;

@@ -9,6 +9,7 @@ use packets::*;
 use shoutd::wire::packet::{Kind, Packet};
 use shoutd::wire::pcapng;
 use shoutd::wire::reader::{Contents, read_from};
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -73,6 +74,15 @@ fn pcap_in_both_byte_orders_and_units_over_every_link() {
                 are_right(&read(&file), &format!("{order:?}, nanoseconds: {nanos}, link type {link}"));
             }
         }
+    }
+}
+
+#[test]
+fn a_pipe_may_bring_less_at_first_than_tells_the_format() {
+    let file = pcap(Order::Little, false, 101, &packets());
+    for first in 1..8 {
+        let pipe = file[..first].chain(&file[first..]);
+        are_right(&read_from(pipe, "a pipe").expect("a capture"), &format!("{first} bytes at first"));
     }
 }
 
@@ -247,4 +257,14 @@ fn the_end_of_a_long_packet_is_not_kept() {
     let packet = &read(&pcap(Order::Big, false, 101, &frames)).packets[0];
     assert_eq!((packet.length, packet.frame_length, packet.frame.len()), (60_000, 60_048, 512));
     assert_eq!(packet.payload(), [b'x'; 464]);
+}
+
+#[test]
+fn what_is_no_packet_does_not_begin_the_time() {
+    // It says that it is IPv4, with a header of eight bytes.
+    let mut frames = vec![(Duration::from_secs(1), vec![0x42; 40])];
+    frames.extend(packets());
+    let contents = read(&pcap(Order::Little, false, 101, &frames));
+    assert_eq!((contents.total, contents.not_ip), (4, 1));
+    are_right(&contents, "behind what is no packet");
 }

@@ -406,6 +406,35 @@ fn the_commands_of_the_start_page_work() {
     perform(&steps, "start page");
 }
 
+/// The files and folders that a text names, in prose as `src/limits.rs` and in commands as `--test tcp`.
+#[test]
+fn what_contributing_names_is_there() {
+    let text = read("CONTRIBUTING.md");
+    let code = code_of_markdown(&text);
+    let spans = text.split("\n\n").flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2));
+    let mut named = 0;
+    let mut is_there = |path: &str| {
+        named += 1;
+        assert!(Path::new(HOME).join(path).exists(), "CONTRIBUTING.md names {path}");
+    };
+    for line in spans.chain(code.iter().map(String::as_str)) {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let ours =
+            |word: &str| ["src/", "tests/", "benches/", ".ci/"].iter().any(|top| word.starts_with(top));
+        // What fails and is put aside is there only then.
+        words.iter().filter(|word| ours(word) && !word.contains("artifacts")).for_each(|word| is_there(word));
+        for pair in words.windows(2).filter(|pair| pair[0] == "--test") {
+            let file = format!("tests/{}.rs", pair[1]);
+            let is_file = Path::new(HOME).join(&file).exists();
+            is_there(if is_file { file } else { format!("tests/{}/main.rs", pair[1]) }.as_str());
+        }
+        if let [".ci/fuzz", _, target] = words[..] {
+            is_there(&format!("tests/fuzz/bins/{target}.rs"));
+        }
+    }
+    assert!(named > 20, "only {named} were found");
+}
+
 #[test]
 fn the_readme_names_every_option_and_no_other() {
     let text = read("README.md");

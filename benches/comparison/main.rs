@@ -12,8 +12,6 @@
 //! | [`runs`], [`samples`], [`statistics`] | what came of it |
 //! | [`table`], [`short`], [`page`], [`words`], [`wins`] | how it is told |
 
-#![forbid(unsafe_code)]
-
 mod child;
 mod cores;
 #[path = "../drivers/mod.rs"]

@@ -4,6 +4,42 @@
 //! take note of it; give those in the queue a lap, each with a budget; look after those whose time has come.
 //! Listeners and UDP sockets queue as connections do, so none of them can starve the others.
 //! Nothing here knows what the bytes mean.
+//!
+//! A loop with one listener, a client, and a bell that ends it:
+//!
+//! ```
+//! use shoutd::event_loop::listener::{Listener, Service};
+//! use shoutd::event_loop::{EventLoop, Ring};
+//! use shoutd::kernel::linux::{Linux, read_clock};
+//! use shoutd::{limits::Limits, session::upper::UpperOptions, site::Site};
+//! use std::io::{Read, Write};
+//! use std::net::{Shutdown, TcpListener, TcpStream};
+//! use std::os::unix::net::UnixStream;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let limits = Limits::default();
+//! let mut event_loop = EventLoop::new(Linux::new(limits.events)?, Site::built_in(&read_clock())?, limits);
+//! let socket = TcpListener::bind("127.0.0.1:0")?;
+//! let address = socket.local_addr()?;
+//! socket.set_nonblocking(true)?;
+//! event_loop.add_listener(Listener::new(socket.into(), Service::Upper(UpperOptions::default().into())))?;
+//! let (bell, mut ringer) = UnixStream::pair()?;
+//! bell.set_nonblocking(true)?;
+//! event_loop.add_bell(bell.into(), Ring::Stop)?;
+//!
+//! let client = std::thread::spawn(move || -> std::io::Result<String> {
+//!     let (mut stream, mut reply) = (TcpStream::connect(address)?, String::new());
+//!     stream.write_all(b"hello")?;
+//!     stream.shutdown(Shutdown::Write)?;
+//!     stream.read_to_string(&mut reply)?;
+//!     ringer.write_all(b".")?;
+//!     Ok(reply)
+//! });
+//! event_loop.run()?;
+//! assert_eq!(client.join().unwrap()?, "HELLO");
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod answers;
 pub mod connection;

@@ -140,12 +140,12 @@ pub fn is_authority(text: &str, with_port: bool) -> bool {
     is_host && is_port && !host.is_empty()
 }
 
-/// Whether [`resolve`] would return these bytes as they are: nothing encoded, no segment that is empty
-/// or begins with a dot. Most paths are, and then nothing is copied.
+/// Whether [`resolve`] would return these bytes as they are: nothing encoded, no control byte, no segment that is
+/// empty or begins with a dot. Most paths are, and then nothing is copied.
 fn is_plain(path: &[u8]) -> bool {
     let mut previous = 0;
     for &byte in path {
-        if byte == b'%' || (previous == b'/' && (byte == b'/' || byte == b'.')) {
+        if byte == b'%' || byte.is_ascii_control() || (previous == b'/' && (byte == b'/' || byte == b'.')) {
             return false;
         }
         previous = byte;
@@ -283,6 +283,8 @@ mod tests {
             "http:///a",
             "example.org:443",
             "/.git/%00",
+            "/a\u{1}b",
+            "/a\u{7f}",
         ] {
             assert_eq!(path(bad), Err(Refused::Malformed), "{bad}");
         }

@@ -337,10 +337,12 @@ impl Http {
         matches!(self.state, State::Unheard { .. } | State::Resting { .. } | State::Leaving { .. })
     }
 
-    pub(super) fn ending(&mut self) -> Option<&mut Ending> {
-        match &mut self.state {
-            State::Ending(ending) => Some(ending),
-            _ => None,
+    pub(super) fn shut(&mut self, now: &Now) {
+        // Nobody will read what was received and isn't answered; what still comes needs the room. Receiving into
+        // none would look like the peer's FIN.
+        self.input.clear();
+        if let State::Ending(ending) = &mut self.state {
+            ending.shut(now.instant);
         }
     }
 

@@ -7,6 +7,37 @@
 //!
 //! Backpressure needs no watermarks: while a reply is unsent the need is to write, so nothing is read,
 //! and a peer that doesn't take its replies can't make the server collect them.
+//!
+//! So a session can be driven by hand, bytes in and bytes out:
+//!
+//! ```
+//! use shoutd::buffer::Desk;
+//! use shoutd::kernel::linux::read_clock;
+//! use shoutd::session::{Need, Session, Then, upper::Upper};
+//! use shoutd::site::Site;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let now = read_clock();
+//! let (mut desk, mut site) = (Desk::default(), Site::built_in(&now)?);
+//! let mut session = Session::Upper(Upper::new(Default::default(), &now));
+//!
+//! session.sit(&mut desk);
+//! assert_eq!(session.need(), Need::Read);
+//! session.room()[..5].copy_from_slice(b"hello");
+//! session.received(5, &now, &mut site);
+//! assert_eq!(session.need(), Need::Write(Then::Nothing));
+//! assert_eq!(session.unsent(), b"HELLO");
+//! session.sent(2, &now, &mut site); // the socket took no more
+//! session.rise(&mut desk).expect("there is memory for three bytes");
+//! assert_eq!(session.held(), 3);
+//!
+//! session.sit(&mut desk);
+//! session.sent(3, &now, &mut site);
+//! session.received(0, &now, &mut site); // the peer's FIN
+//! assert_eq!(session.need(), Need::Close);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod ending;
 pub mod endpoint;
@@ -18,7 +49,6 @@ pub mod upper;
 use crate::buffer::{Desk, OutOfMemory};
 use crate::http::content::Content;
 use crate::now::Now;
-use ending::Ending;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
@@ -175,8 +205,9 @@ impl Session {
 
     /// The half-close was done.
     pub fn shut(&mut self, now: &Now) {
-        if let Some(ending) = self.ending() {
-            ending.shut(now.instant);
+        match self {
+            Session::Upper(upper) => upper.shut(now),
+            Session::Http(http) => http.shut(now),
         }
     }
 
@@ -200,10 +231,6 @@ impl Session {
     /// Whether it waits for a request or message of which nothing has come.
     pub fn is_resting(&self) -> bool {
         either!(self, s => s.is_resting())
-    }
-
-    fn ending(&mut self) -> Option<&mut Ending> {
-        either!(self, s => s.ending())
     }
 }
 

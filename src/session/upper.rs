@@ -226,10 +226,9 @@ impl Upper {
         matches!(self.state, State::Reading { .. })
     }
 
-    pub(super) fn ending(&mut self) -> Option<&mut Ending> {
-        match &mut self.state {
-            State::Ending(ending) => Some(ending),
-            _ => None,
+    pub(super) fn shut(&mut self, now: &Now) {
+        if let State::Ending(ending) = &mut self.state {
+            ending.shut(now.instant);
         }
     }
 

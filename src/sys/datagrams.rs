@@ -201,7 +201,8 @@ impl Datagrams {
     /// message is what the reply needs to leave from there, but for the interface, which routing chooses.
     fn settle_destination(&mut self, place: usize) -> bool {
         let control = &mut self.controls[place];
-        let mut envelope: libc::msghdr = unsafe { mem::zeroed() }; // SAFETY: all of its fields may be 0
+        // SAFETY: all of its fields may be 0.
+        let mut envelope: libc::msghdr = unsafe { mem::zeroed() };
         envelope.msg_control = control.as_mut_ptr().cast();
         envelope.msg_controllen = self.sizes[place].control as _;
         let mut ours = true;

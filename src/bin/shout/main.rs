@@ -11,7 +11,6 @@
 //! | 2 | [`bench`](mod@bench) | the load generator |
 //! | 2 | [`lab`] | experiments, with the packets that really crossed |
 //! | 3 | [`options`], `main` | the command line |
-#![forbid(unsafe_code)]
 
 mod bench;
 mod client;

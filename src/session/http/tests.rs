@@ -650,3 +650,33 @@ fn what_breaks_off_never_looks_complete() {
         assert_eq!(driven.session.need(), need, "only a reset tells where a FIN ends the body");
     }
 }
+
+#[test]
+fn what_still_comes_at_the_end_has_room_whatever_lies_unread() {
+    let upper = "POST /upper HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    for first in [upper.to_owned(), request("/file")] {
+        let mut driven = Driven::usual();
+        driven.receive(first.as_bytes());
+        if first == upper {
+            driven.send_all(usize::MAX);
+            // No size of a chunk, and as much as there is room for.
+            driven.receive(&[b'x'; limits::BUFFER]);
+        } else {
+            driven.session.sit(&mut driven.desk);
+            driven.session.sent(driven.session.unsent().len(), &driven.now, &mut driven.site);
+            let room = driven.session.room();
+            let count = room.len();
+            room.fill(b'x');
+            driven.session.input.filled_by(count);
+            driven.session.file_sent(0, &driven.now, &mut driven.site);
+            driven.session.rise(&mut driven.desk).unwrap();
+        }
+        driven.session.sit(&mut driven.desk);
+        assert_eq!(driven.session.need(), Need::Shutdown);
+        driven.session.shut(&driven.now);
+        assert_eq!(driven.session.need(), Need::Read);
+        assert!(!driven.session.room().is_empty(), "a read of nothing would be taken for the peer's FIN");
+        driven.session.rise(&mut driven.desk).unwrap();
+        assert_eq!(driven.session.held(), 0);
+    }
+}

@@ -103,7 +103,7 @@ fn the_last_reply_goes_with_the_fin() {
     assert_eq!(driven.session.need(), Need::Write(Then::Fin));
     driven.send(1);
     assert_eq!(driven.session.need(), Need::Shutdown);
-    driven.session.ending().unwrap().shut(driven.now.instant);
+    driven.session.shut(&driven.now);
     assert_eq!(driven.session.need(), Need::Read);
     driven.receive(b"too late");
     assert_eq!(driven.session.need(), Need::Read);

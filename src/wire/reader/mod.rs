@@ -67,11 +67,10 @@ pub fn read(path: &Path) -> Result<Contents, Trouble> {
 
 /// Reads what a reader has; `name` is for error messages.
 pub fn read_from(reader: impl Read, name: &str) -> Result<Contents, Trouble> {
-    let mut source = Source::new(reader);
     let mut contents = Contents::default();
     let failed = |error: io::Error| Trouble::new(format!("can't read {name}: {}", plain(&error)), "");
-    let magic = source.peek().map_err(failed)?;
-    let read = match magic {
+    let mut source = Source::new(reader).map_err(failed)?;
+    let read = match source.magic() {
         [0x0a, 0x0d, 0x0d, 0x0a] => pcapng::read(&mut source, &mut contents),
         [0xa1, 0xb2, 0xc3, 0xd4] | [0xd4, 0xc3, 0xb2, 0xa1] => pcap::read(&mut source, &mut contents),
         [0xa1, 0xb2, 0x3c, 0x4d] | [0x4d, 0x3c, 0xb2, 0xa1] => pcap::read(&mut source, &mut contents),
@@ -140,13 +139,16 @@ impl Contents {
         }
         let packet = layers::ip_offset(link_type, frame).and_then(|start| {
             let bytes = &frame[start..];
-            let began = *self.began.get_or_insert(time);
+            let began = self.began.unwrap_or(time);
             let crossed = crossed.max(frame.len()) - start;
             let kept = &bytes[..bytes.len().min(KEPT)];
             Packet::of(self.total, time.saturating_sub(began), kept, crossed)
         });
         match packet {
-            Some(packet) => self.packets.push(packet),
+            Some(packet) => {
+                self.began.get_or_insert(time);
+                self.packets.push(packet);
+            }
             None => self.not_ip += 1,
         }
         true

@@ -1,41 +1,37 @@
 //! The bytes of a file in order, with their place, taken piece by piece.
 
 use super::Stop;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Chain, Cursor, Read};
 
 /// A reader that knows where it is.
 pub struct Source<R> {
-    reader: BufReader<R>,
+    reader: BufReader<Chain<Cursor<Vec<u8>>, R>>,
+    /// The first bytes: four of them, or all there are.
+    first: Vec<u8>,
     /// Bytes taken so far.
     at: u64,
     piece: Vec<u8>,
-    short: bool,
 }
 
 impl<R: Read> Source<R> {
-    pub fn new(reader: R) -> Source<R> {
-        Source { reader: BufReader::with_capacity(1 << 16, reader), at: 0, piece: Vec::new(), short: false }
+    /// Looks at the first four bytes, however few of them a read brings: that of a pipe may bring one.
+    pub fn new(mut reader: R) -> io::Result<Source<R>> {
+        let mut first = Vec::new();
+        reader.by_ref().take(4).read_to_end(&mut first)?;
+        let all = Cursor::new(first.clone()).chain(reader);
+        Ok(Source { reader: BufReader::with_capacity(1 << 16, all), first, at: 0, piece: Vec::new() })
     }
 
     /// The first four bytes, which stay to be taken; zeros where there are fewer.
-    pub fn peek(&mut self) -> io::Result<[u8; 4]> {
+    pub fn magic(&self) -> [u8; 4] {
         let mut magic = [0; 4];
-        // The first read of a pipe may bring less than there will be.
-        let head = loop {
-            match self.reader.fill_buf() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result?,
-            }
-        };
-        let count = head.len().min(4);
-        magic[..count].copy_from_slice(&head[..count]);
-        self.short = count < 4;
-        Ok(magic)
+        magic[..self.first.len()].copy_from_slice(&self.first);
+        magic
     }
 
-    /// Whether there were fewer bytes than [`peek`](Self::peek) wanted.
+    /// Whether there are fewer than four bytes.
     pub fn is_short(&self) -> bool {
-        self.short
+        self.first.len() < 4
     }
 
     /// Where it is, in bytes from the beginning.
