@@ -263,9 +263,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         if std::mem::replace(&mut guest.queued, true) {
             return;
         }
-        match guest.what {
-            What::Connection(_) => self.queue.push(line, id),
-            What::Listener(_) | What::Udp(_) | What::Bell(..) => self.queue.push_first(id),
+        match (&guest.what, line) {
+            (What::Connection(_), _) => self.queue.push(line, id),
+            (_, Line::Heard) => self.queue.push_first(id),
+            // It has had its turn. At the head it would have the next one too, and so on.
+            (_, Line::Busy) => self.queue.push(Line::Heard, id),
         }
     }
 

@@ -5,7 +5,8 @@
 //! more. Each lap serves the first line, then the second, each for a bounded time: so a short request
 //! doesn't queue behind a thousand streams, and the streams still get their half.
 //!
-//! Sockets that many share (listeners, UDP, bells) go to the head of the first line. Their turns are short.
+//! Sockets that many share (listeners, UDP, bells) go to the head of the first line when they are heard of. Their
+//! turns are short, and one that has more to do goes to the end of that line like everybody else.
 
 use super::slots::Id;
 use std::collections::VecDeque;
