@@ -172,7 +172,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         let work = self.drive(id, now);
         if let Err(error) = self.watch(id, Interest::Everything) {
             debug!("{id}: it can't be polled: {error}");
-            self.close(id);
+            self.abort(id); // a FIN would tell the peer that it has everything
         }
         work
     }

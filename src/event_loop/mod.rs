@@ -350,6 +350,14 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         self.kernel.watch(socket, id.into(), interest)
     }
 
+    /// Closes a connection with a reset, and throws away what is unsent.
+    fn abort(&mut self, id: Id) {
+        if let Some(Guest { what: What::Connection(connection), .. }) = self.guests.get(id) {
+            connection.abort(&mut self.kernel, &mut self.desk);
+        }
+        self.close(id);
+    }
+
     /// The only exit. Dropping the socket closes it, which also takes it out of the poll.
     fn close(&mut self, id: Id) {
         let Some(mut guest) = self.guests.leave(id) else { return };

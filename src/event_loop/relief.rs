@@ -1,7 +1,7 @@
 //! What the loop does when memory or time runs short.
 
 use super::slots::Id;
-use super::{EventLoop, Guest, What};
+use super::{EventLoop, What};
 use crate::http::content::Content;
 use crate::kernel::Kernel;
 use crate::limits;
@@ -34,11 +34,8 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             if self.memory.held() <= self.memory.target() {
                 break;
             }
-            if let Some(Guest { what: What::Connection(connection), .. }) = self.guests.get(id) {
-                debug!("{id}: reset, as memory is scarce and it has made no progress for longest");
-                connection.abort(&mut self.kernel, &mut self.desk);
-            }
-            self.close(id);
+            debug!("{id}: reset, as memory is scarce and it has made no progress for longest");
+            self.abort(id);
             reset += 1;
         }
         if self.memory.may_complain(now.instant) {
