@@ -9,7 +9,7 @@
 use super::lobby::{Guest, Lobby};
 use log::debug;
 use rustix::net::{Shutdown, SocketFlags};
-use shoutd::event_loop::listener::{Service, is_shortage};
+use shoutd::event_loop::listener::{Service, is_of_one_connection};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ pub fn next(listener: &TcpListener, service: &Service, lobby: &Lobby) -> Option<
                 // Whether it is TCP or Unix makes no difference to what is done with it.
                 return lobby.enter(TcpStream::from(stream), peer, service.clone());
             }
-            Err(error) if is_shortage(error) => lobby.pause(&error),
-            Err(error) => debug!("accept: {error}"),
+            Err(error) if is_of_one_connection(error) || lobby.is_stopping() => debug!("accept: {error}"),
+            Err(error) => lobby.pause(&error),
         }
     }
     None

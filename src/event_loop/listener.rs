@@ -58,7 +58,8 @@ pub enum Accepted<S> {
     /// Somebody was waiting and is no more: the error is one connection's, as accept(2) says of those
     /// pending on the new socket.
     GaveUp(io::Error),
-    /// Somebody is waiting and there is no descriptor or no memory for them.
+    /// Somebody may be waiting and can't be let in now: there is no descriptor or no memory for them, or
+    /// accepting fails for a reason that nobody has thought of.
     Exhausted(io::Error),
 }
 
@@ -77,14 +78,28 @@ impl<K: Kernel> Listener<K> {
                     self.ready = false;
                     Accepted::Nobody
                 }
-                Some(errno) if !is_shortage(errno) => Accepted::GaveUp(error),
+                Some(errno) if is_of_one_connection(errno) => Accepted::GaveUp(error),
                 _ => Accepted::Exhausted(error),
             },
         }
     }
 }
 
-/// Whether accepting failed for want of descriptors or memory, and not because of one connection.
-pub fn is_shortage(error: Errno) -> bool {
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&error)
+/// Whether an error of accept(2) is one connection's, or of the call itself: then the next call is about the next
+/// one. Any other error may stay, and trying again at once would go on for ever.
+pub fn is_of_one_connection(error: Errno) -> bool {
+    [
+        Errno::INTR,
+        Errno::CONNABORTED,
+        // Those that were pending on the new socket, as accept(2) lists them.
+        Errno::NETDOWN,
+        Errno::PROTO,
+        Errno::NOPROTOOPT,
+        Errno::HOSTDOWN,
+        Errno::NONET,
+        Errno::HOSTUNREACH,
+        Errno::OPNOTSUPP,
+        Errno::NETUNREACH,
+    ]
+    .contains(&error)
 }
