@@ -295,7 +295,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                 }
                 (turn.verdict, turn.work)
             }
-            What::Udp(udp) => (udp.drive(id, &mut self.kernel, now), limits::LOOK / 2),
+            What::Udp(udp) => {
+                let verdict = udp.drive(id, &mut self.kernel, now);
+                self.timers.look_at(id, &mut guest.hint, udp.look_at());
+                (verdict, limits::LOOK / 2)
+            }
             What::Listener(_) => (self.accept(id, now), limits::STEP),
             What::Bell(..) => (self.ring(id, now), limits::STEP),
         };

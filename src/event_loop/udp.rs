@@ -11,6 +11,7 @@ use crate::limits;
 use crate::now::Now;
 use log::{debug, trace};
 use std::io::ErrorKind;
+use std::time::Instant;
 
 /// A guest of the event loop.
 pub struct Udp<K: Kernel> {
@@ -18,12 +19,17 @@ pub struct Udp<K: Kernel> {
     answers: Answers,
     readable: bool,
     writable: bool,
+    /// The last attempt to receive failed.
+    failed: bool,
+    /// When to try again, while receiving pauses.
+    paused_until: Option<Instant>,
 }
 
 impl<K: Kernel> Udp<K> {
     /// A bound socket, which doesn't block, and the answers for it.
     pub fn new(socket: K::Socket, answers: Answers) -> Udp<K> {
-        Udp { socket, answers, readable: false, writable: false }
+        let (readable, writable, failed, paused_until) = (false, false, false, None);
+        Udp { socket, answers, readable, writable, failed, paused_until }
     }
 
     /// The socket, to be watched.
@@ -37,10 +43,16 @@ impl<K: Kernel> Udp<K> {
         self.writable |= said.writable;
     }
 
+    /// When to look at it, unless something happens before.
+    pub fn look_at(&self) -> Option<Instant> {
+        self.paused_until
+    }
+
     /// Answers until there is nothing to answer, no room to send, or the budget is spent.
     pub fn drive(&mut self, id: Id, kernel: &mut K, now: &Now) -> Verdict {
+        self.paused_until = self.paused_until.filter(|until| now.instant < *until);
         for _ in 0..limits::BATCHES {
-            if !self.flush(id, kernel) || !self.readable {
+            if !self.flush(id, kernel) || !self.readable || self.paused_until.is_some() {
                 return Verdict::Wait;
             }
             self.receive(id, kernel, now);
@@ -57,11 +69,17 @@ impl<K: Kernel> Udp<K> {
                 trace!("{id}: received {count} datagrams");
                 // A batch that isn't full emptied the socket; the next datagram is a new edge.
                 self.readable = count == limits::DATAGRAMS;
+                self.failed = false;
                 self.answers.consider(count, id, now);
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
-                self.readable = error.kind() != ErrorKind::WouldBlock;
                 debug!("{id}: receiving: {error}");
+                // One may be a datagram's own. An error that stays would have us try again and again.
+                if std::mem::replace(&mut self.failed, true) {
+                    self.paused_until = Some(now.instant + limits::ACCEPT_PAUSE);
+                }
             }
         }
     }
