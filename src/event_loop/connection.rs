@@ -179,8 +179,12 @@ impl<K: Kernel> Connection<K> {
         Turn { verdict, work }
     }
 
-    /// The loop ends before the connection does.
-    pub fn over(&mut self, desk: &mut Desk) {
+    /// The loop ends before the connection does. A reply that is cut off ends in a reset: a FIN would tell the peer
+    /// that it has everything.
+    pub fn over(&mut self, kernel: &mut K, desk: &mut Desk) {
+        if self.is_sending() || self.session.need() == Need::Work {
+            kernel.reset_on_close(&self.socket);
+        }
         self.session.over(desk);
     }
 

@@ -70,11 +70,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         }
     }
 
-    /// What those who are still here were sent is logged too.
+    /// The end of those who are still here. What they were sent is logged too.
     pub(super) fn log_the_rest(&mut self, now: &Now) {
         for id in self.guests.ids() {
             if let Some(Guest { what: What::Connection(connection), .. }) = self.guests.get(id) {
-                connection.over(&mut self.desk);
+                connection.over(&mut self.kernel, &mut self.desk);
             }
         }
         self.write_log(now);
