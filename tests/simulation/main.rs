@@ -1,17 +1,21 @@
 //! The whole server over a simulated kernel: hundreds of scripted peers, virtual time, and faults that a seed
 //! decides.
 //!
-//! Every peer verifies every byte. Besides that it is checked all the time that the loop doesn't spin, that no
-//! lap is long, that nobody waits for long who is ready, that deadlines are kept however many are busy, that
-//! nobody sees an orderly end of a reply that isn't complete, and in the end that nothing is left behind.
-//!
 //! `cargo test --test simulation -- --nocapture` runs some fixed seeds and a fresh one. `SHOUTD_SEED=N` has one
 //! run again, event by event; `SHOUTD_SIMULATE=10m` goes on with fresh ones for so long.
 
+mod calls;
+mod checks;
+mod crowd;
+mod ending;
+mod folder;
 mod kernel;
+mod network;
 mod peers;
+mod pipe;
 mod random;
 mod scenario;
+mod stream;
 mod world;
 
 use scenario::Scenario;
@@ -40,6 +44,7 @@ fn fresh_seed() -> u64 {
 #[test]
 fn simulation() {
     if let Ok(seed) = std::env::var("SHOUTD_SEED") {
+        env_logger::init(); // RUST_LOG=shoutd=trace tells what the server does
         return run(seed.parse().expect("SHOUTD_SEED is a number"));
     }
     SEEDS.for_each(run);
