@@ -327,10 +327,13 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                     self.timers.look_at(id, &mut guest.hint, connection.look_at());
                 }
             }
-            What::Listener(listener) => {
-                listener.paused_until = None;
-                self.enqueue(id, Line::Heard);
-            }
+            What::Listener(listener) => match listener.paused_until {
+                Some(until) if until > now.instant => self.timers.look_at(id, &mut guest.hint, Some(until)),
+                _ => {
+                    listener.paused_until = None;
+                    self.enqueue(id, Line::Heard);
+                }
+            },
             What::Udp(_) | What::Bell(..) => self.enqueue(id, Line::Heard),
         }
     }
