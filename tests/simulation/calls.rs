@@ -1,5 +1,6 @@
 //! What becomes of the server's calls in the world, and where they fail.
 
+use crate::peers::Service;
 use crate::world::{Outage, What, World};
 use rustix::io::Errno;
 use shoutd::kernel::{Event, Readiness};
@@ -14,9 +15,13 @@ impl World {
         self.old_tokens.extend(socket.token.take());
         self.open -= 1;
         self.streams.retain(|&stream| stream != closed);
+        self.checks.failed = [None; 2];
         match &mut socket.what {
             What::Stream(stream) => {
                 stream.closed = true;
+                // A reply that is cut off has its line in the access log too.
+                let is_cut = stream.service == Service::Web && stream.is_blocked && stream.said > 0;
+                self.answered += u64::from(is_cut && !stream.wounded);
                 // A close with something unread, or with a linger time of zero, is a reset (tcp(7), RFC 2525).
                 if stream.linger_zero || !stream.inbox.is_empty() {
                     stream.server_reset = true;
@@ -110,7 +115,7 @@ impl World {
         }
         let is_short = self.random.one_in(short);
         let less = self.random.range(0, length);
-        let after = Duration::from_micros(self.random.range(1, 100_000) as u64);
+        let after = Duration::from_micros(self.random.range(1, 10_000) as u64);
         let stream = self.stream(socket);
         assert!(stream.server_fin.is_none(), "something was sent behind the FIN");
         if stream.peer_reset {
@@ -153,8 +158,11 @@ impl World {
         let count = stream.inbox.take(&mut room[..most]);
         stream.mark = stream.mark.filter(|&mark| mark > 0).map(|mark| mark - count);
         if count == 0 && !stream.peer_fin {
+            stream.refusals += 1;
+            assert!(stream.refusals <= 5, "read from again and again, and nothing has come: {stream:?}");
             return Err(Errno::AGAIN.into());
         }
+        stream.fin_read |= count == 0;
         if stream.server_fin.is_none() {
             stream.heard += count as u64; // the rest is thrown away
         }
@@ -165,7 +173,10 @@ impl World {
 
     pub fn let_in(&mut self, listener: usize) -> io::Result<usize> {
         let What::Listener { backlog, .. } = &mut self.sockets[listener].what else { unreachable!() };
-        let Some(&waiting) = backlog.front() else { return Err(Errno::AGAIN.into()) };
+        let Some(&waiting) = backlog.front() else {
+            self.checks.failed = [None; 2]; // a place that nobody wants here is offered to the other listener
+            return Err(Errno::AGAIN.into());
+        };
         let (strange, shortage) = (self.hostility.strange_accept, self.hostility.shortage);
         if let Err(error) = self.fault(strange, &[Errno::CONNABORTED, Errno::PROTO, Errno::NETDOWN]) {
             return Err(error); // those are of one connection, and the next call is about the next one
@@ -183,8 +194,10 @@ impl World {
         self.sockets[waiting].open = true;
         self.open += 1;
         self.streams.push(waiting);
-        let now = self.now;
-        self.stream(waiting).accepted = Some(now);
+        let (now, turn) = (self.now, self.checks.turn);
+        let stream = self.stream(waiting);
+        stream.accepted = Some(now);
+        stream.ready_since = stream.ready_since.map(|_| turn);
         self.accepts(listener);
         Ok(waiting)
     }

@@ -9,6 +9,7 @@
 
 use crate::peers::{Network, Service};
 use crate::world::{What, World};
+use rustix::io::Errno;
 use shoutd::limits::{self, Limits};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Checks {
     pub vain_waits: u64,
     /// Accepting may pause until then, as it has failed.
     pub may_pause: [Duration; 2],
+    /// When accepting failed, if nobody has left since.
+    pub failed: [Option<Duration>; 2],
     next: Duration,
     accepts: [(u64, usize); 2],
 }
@@ -58,6 +61,7 @@ impl Checks {
             idle_waits: 0,
             vain_waits: 0,
             may_pause: [Duration::ZERO; 2],
+            failed: [None; 2],
             next: Duration::ZERO,
             accepts: [(0, 0); 2],
         }
@@ -98,11 +102,30 @@ impl World {
             stream.calls += 1;
         }
         stream.moved += moved;
-        if !stream.inbox.is_empty() || stream.peer_reset {
+        if !stream.inbox.is_empty() || stream.peer_reset || stream.peer_fin && !stream.fin_read {
             stream.has_news(turn);
         }
         if moved > 0 {
             self.did_something();
+        }
+    }
+
+    /// A listener is about to accept. After a shortage it pauses, unless somebody leaves.
+    pub fn tries_to_accept(&mut self, listener: usize) {
+        let place = usize::from(listener == self.listeners[1]);
+        if let Some(failed) = self.checks.failed[place].take() {
+            let pause = self.now - failed + self.early();
+            assert!(pause >= limits::ACCEPT_PAUSE, "accepting failed, and is tried again after {pause:?}");
+        }
+    }
+
+    /// Accepting failed.
+    pub fn fails_to_accept(&mut self, listener: usize, error: &std::io::Error) {
+        let place = usize::from(listener == self.listeners[1]);
+        self.checks.may_pause[place] = self.now + limits::ACCEPT_PAUSE * 2;
+        let error = Errno::from_io_error(error);
+        if error.is_some_and(|error| [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO].contains(&error)) {
+            self.checks.failed[place] = Some(self.now);
         }
     }
 
@@ -147,6 +170,7 @@ impl World {
     /// The server is about to sleep. Half of all places are shared out among the two listeners.
     fn nobody_is_shut_out(&self) {
         let most = self.checks.limits.connections;
+        let inside = [Service::Upper, Service::Web].map(|service| self.of(service));
         for (place, listener) in self.listeners.into_iter().enumerate() {
             let What::Listener { backlog, closed } = &self.sockets[listener].what else { continue };
             let is_told = self.sockets[listener].token.is_some() && !self.ready.contains(&listener);
@@ -154,14 +178,9 @@ impl World {
             if backlog.is_empty() || *closed || !is_told || may_pause {
                 continue;
             }
-            let service = [Service::Upper, Service::Web][place];
-            let inside = self.of(service);
-            let has_place = inside < (most / 4).max(1);
-            assert!(
-                !has_place,
-                "the loop sleeps, and {} wait for {service:?}: {inside} inside",
-                backlog.len()
-            );
+            let kept_free = (most / 4).max(1).saturating_sub(inside[1 - place]);
+            let has_place = inside[0] + inside[1] + kept_free < most;
+            assert!(!has_place, "the loop sleeps, and listener {place} has a place: {inside:?} of {most}");
         }
     }
 
@@ -184,7 +203,7 @@ impl World {
             let has_delay = stream.service == Service::Upper && self.checks.delay > Duration::ZERO;
             if let Some(since) = stream.ready_since
                 && !(stream.is_blocked && stream.wants_room)
-                && !has_delay
+                && (!has_delay || stream.peer_reset)
             {
                 longest = longest.max(turn - since);
                 let waits = turn - since;
@@ -223,7 +242,7 @@ impl World {
             let still = if is_dead { still } else { now - stream.taken_at };
             assert!(still < most + late, "nothing taken for {still:?}: {stream:?}");
         } else if stream.inbox.is_empty() && !stream.is_blocked {
-            let most = if stream.service == Service::Upper { IDLE + self.checks.delay } else { LONGEST };
+            let most = if stream.service == Service::Upper { IDLE } else { LONGEST };
             assert!(still < most + late, "nothing moved for {still:?}: {stream:?}");
         }
     }
@@ -246,6 +265,17 @@ impl World {
                 "socket {victim} is reset for want of memory, progress at {progress:?}, before {socket}: {other:?}"
             );
         }
+    }
+
+    /// The server half-closes. Nobody's silence is counted while their bytes lie unread, but for those that have come
+    /// since it last looked.
+    pub fn is_rightly_ended(&mut self, socket: usize) {
+        let (is_stopping, now, cost) = (self.is_stopping, self.now, self.cost);
+        let stream = self.stream(socket);
+        let is_heard = stream.inbox.is_empty() || now - stream.unread_since <= 3 * cost;
+        let may_be_unheard =
+            is_stopping || stream.service == Service::Web && stream.said > 0 || stream.peer_reset;
+        assert!(is_heard || may_be_unheard, "a FIN for one who was never heard: {stream:?}");
     }
 
     /// Bytes that the server must be keeping.

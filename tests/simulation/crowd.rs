@@ -6,13 +6,12 @@ use crate::peers::requests::Files;
 use crate::peers::upper::{self, Shouter};
 use crate::peers::web::{self, Visitor};
 use crate::random::Random;
-use crate::scenario::KEEP_ALIVE;
+use crate::scenario::{KEEP_ALIVE, Profile};
 use crate::world::World;
 use std::time::Duration;
 
 pub struct Crowd {
-    /// Nobody asks for HTTP.
-    pub is_tcp_only: bool,
+    pub profile: Profile,
     /// There are places for all, so a newcomer has a claim to be heard soon.
     pub is_roomy: bool,
     pub places: usize,
@@ -24,8 +23,15 @@ pub struct Crowd {
 impl Crowd {
     /// Everybody who comes in the first seconds.
     pub fn comes(&self, random: &mut Random, world: &mut World) {
-        let busy = random.pick(&[0, 5, 300]).min(self.places);
-        let others = random.pick(&[5, 60, 200]).min(self.places.saturating_mul(2));
+        let (endless, busy, others) = match self.profile {
+            Profile::Flooded => (6, 0, random.pick(&[60, 200])),
+            Profile::Crowded => (0, 300, random.pick(&[60, 200])),
+            _ => (0, random.pick(&[0, 5, 300]), random.pick(&[5, 60, 200])),
+        };
+        let (busy, others) = (busy.min(self.places), others.min(self.places.saturating_mul(2)));
+        for _ in 0..endless {
+            world.invite(Box::new(self.shouter(upper::Kind::Endless, random)), Duration::ZERO);
+        }
         // All at once now and then: many events, and many deadlines, in the same turn.
         let spread = random.pick(&[1, 3000, 3000]);
         let soon = |random: &mut Random, most: usize| Duration::from_millis(random.range(0, most) as u64);
@@ -39,7 +45,7 @@ impl Crowd {
                 world.invite(Box::new(self.shouter(kind, random)), soon(random, spread));
             }
             let kind = random.pick(&web::KINDS);
-            if !self.is_tcp_only {
+            if self.profile != Profile::TcpOnly {
                 world.invite(Box::new(self.visitor(kind, random)), soon(random, spread));
             }
         }

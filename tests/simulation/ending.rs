@@ -3,7 +3,7 @@
 use crate::checks::IDLE;
 use crate::peers::upper::{self, Shouter};
 use crate::peers::web;
-use crate::scenario::Scenario;
+use crate::scenario::{Profile, Scenario};
 use crate::world::{Hostility, What};
 use shoutd::limits;
 use std::time::Duration;
@@ -26,13 +26,17 @@ impl Scenario {
             Way::Gently => Duration::from_micros(self.random.pick(&[100, 1000, 100_000])),
             Way::WithStuck | Way::AtOnce => Duration::from_secs(3), // so that they are stuck by then
         };
-        let second_ring = Duration::from_millis(self.random.range(1, 500) as u64);
+        let second_ring = Duration::from_millis(self.random.pick(&[0, 1, 500]));
         let bell_fails = self.random.pick(&[0, 2]);
         self.last_ones_come(way, ring_after);
-        let was_scarce = self.world.borrow().checks.is_scarce;
         let began = {
             let mut world = self.world.borrow_mut();
-            world.hostility = Hostility { descriptors: usize::MAX, bell: bell_fails, ..Hostility::default() };
+            world.hostility = Hostility {
+                descriptors: usize::MAX,
+                bell: bell_fails,
+                interrupted: self.random.pick(&[0, 3]),
+                ..Hostility::default()
+            };
             world.checks.is_scarce |= way != Way::Gently; // anybody may be reset then
             world.is_stopping = true;
             world.ring_later(self.bell, ring_after);
@@ -62,13 +66,13 @@ impl Scenario {
         }
         let took = self.world.borrow().now - began;
         // A bell that can't be read is tried again a little later, most likely not many times.
-        let slack = self.world.borrow().checks.late + limits::ACCEPT_PAUSE * 20;
-        // With tiny buffers, or a pause before each read, so much isn't heard by then.
-        let is_slow = self.crowd.scale > 1 || self.world.borrow().checks.delay > Duration::ZERO;
-        let are_stuck = self.crowd.places >= 50 && !is_slow && !was_scarce;
+        let tries = if bell_fails > 0 { 20 } else { 1 };
+        let slack = self.world.borrow().checks.late + limits::ACCEPT_PAUSE * tries;
         let (least, most) = match way {
             Way::Gently => (ring_after, ring_after + limits::LAST_CHANCE + limits::LINGER_TIME),
-            Way::WithStuck if are_stuck => (ring_after + self.limits.drain, ring_after + self.limits.drain),
+            Way::WithStuck if self.event_loop.connections() > 0 => {
+                (ring_after + self.limits.drain, ring_after + self.limits.drain)
+            }
             Way::WithStuck => (ring_after, ring_after + self.limits.drain),
             Way::AtOnce => (ring_after, ring_after + second_ring),
         };
@@ -87,22 +91,26 @@ impl Scenario {
         for _ in 0..10 {
             let when = late(random);
             world.invite(Box::new(Shouter::short(random.fork(), IDLE)), when);
-            if !crowd.is_tcp_only {
+            if crowd.profile != Profile::TcpOnly {
                 let when = late(random);
                 world.invite(Box::new(crowd.visitor(web::Kind::Newcomer, random)), when);
             }
         }
-        for _ in 0..if crowd.places < 50 { 0 } else { 3 } {
+        let rest = crowd.places >= 50 && (way != Way::Gently || random.one_in(2));
+        for _ in 0..if rest { 3 } else { 0 } {
             for kind in [upper::Kind::Rests, upper::Kind::Silent] {
                 world.invite(Box::new(crowd.shouter(kind, random)), Duration::ZERO);
             }
             for kind in [web::Kind::Rests, web::Kind::Silent] {
-                if !crowd.is_tcp_only {
+                if crowd.profile != Profile::TcpOnly {
                     world.invite(Box::new(crowd.visitor(kind, random)), Duration::ZERO);
                 }
             }
             if way != Way::Gently {
                 world.invite(Box::new(crowd.shouter(upper::Kind::Stuck, random)), Duration::ZERO);
+                if crowd.profile != Profile::TcpOnly {
+                    world.invite(Box::new(crowd.visitor(web::Kind::Stuck, random)), Duration::ZERO);
+                }
             }
         }
     }

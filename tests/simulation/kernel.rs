@@ -3,7 +3,6 @@
 use crate::world::{Outage, Shared, What};
 use rustix::io::Errno;
 use shoutd::kernel::{Event, Interest, Kernel, Readiness};
-use shoutd::limits;
 use shoutd::now::Now;
 use shoutd::sys::Datagrams;
 use std::fs::File;
@@ -88,13 +87,13 @@ impl Kernel for Simulated {
     fn accept(&mut self, listener: &Handle) -> io::Result<(Handle, Option<SocketAddr>)> {
         let mut world = self.world.borrow_mut();
         world.call()?;
+        world.tries_to_accept(listener.socket);
         let result = world.let_in(listener.socket);
         if let Err(error) = &result
             && error.kind() != io::ErrorKind::WouldBlock
         {
             world.faults += 1;
-            let place = usize::from(listener.socket == world.listeners[1]);
-            world.checks.may_pause[place] = world.now + limits::ACCEPT_PAUSE * 2;
+            world.fails_to_accept(listener.socket, error);
         }
         drop(world);
         let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
@@ -159,6 +158,7 @@ impl Kernel for Simulated {
 
     fn shut_down(&mut self, socket: &Handle) {
         let mut world = self.world.borrow_mut();
+        world.is_rightly_ended(socket.socket);
         let cost = world.cost;
         world.pass(cost);
         world.serves(socket.socket);

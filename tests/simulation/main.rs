@@ -10,6 +10,7 @@ mod crowd;
 mod ending;
 mod folder;
 mod kernel;
+mod loopback;
 mod network;
 mod peers;
 mod pipe;
@@ -36,6 +37,11 @@ fn run(seed: u64) {
     }
 }
 
+/// The seed that the environment asks for.
+fn asked_seed() -> Option<u64> {
+    std::env::var("SHOUTD_SEED").ok().map(|seed| seed.parse().expect("SHOUTD_SEED is a number"))
+}
+
 fn fresh_seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     now.as_nanos() as u64 % 1_000_000_000
@@ -43,9 +49,9 @@ fn fresh_seed() -> u64 {
 
 #[test]
 fn simulation() {
-    if let Ok(seed) = std::env::var("SHOUTD_SEED") {
-        env_logger::init(); // RUST_LOG=shoutd=trace tells what the server does
-        return run(seed.parse().expect("SHOUTD_SEED is a number"));
+    if let Some(seed) = asked_seed() {
+        env_logger::init(); // RUST_LOG=shoutd=trace,simulation=trace tells everything
+        return run(seed);
     }
     SEEDS.for_each(run);
     let time = std::env::var("SHOUTD_SIMULATE").map_or(Duration::ZERO, |text| {
@@ -58,4 +64,9 @@ fn simulation() {
             return;
         }
     }
+}
+
+#[test]
+fn the_real_kernel_is_like_the_simulated_one() {
+    loopback::run(asked_seed().unwrap_or(1));
 }

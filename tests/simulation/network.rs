@@ -60,7 +60,7 @@ impl Network for World {
     }
 
     fn send(&mut self, socket: usize, bytes: &[u8]) -> Option<usize> {
-        let turn = self.checks.turn;
+        let (turn, now) = (self.checks.turn, self.now);
         let stream = self.stream(socket);
         if stream.server_reset {
             return None;
@@ -72,6 +72,9 @@ impl Network for World {
             return None;
         }
         let count = bytes.len().min(stream.inbox_size - stream.inbox.len());
+        if stream.inbox.is_empty() {
+            stream.unread_since = now;
+        }
         stream.inbox.push(&bytes[..count]);
         if count > 0 {
             stream.has_news(turn);
@@ -127,6 +130,7 @@ impl Network for World {
         let stream = self.stream(socket);
         Status {
             accepted: stream.accepted,
+            finished: stream.server_fin.is_some(),
             reset: stream.server_reset,
             may_be_reset: stream.wounded || scarce,
             written: stream.written,

@@ -45,6 +45,29 @@ pub struct Scenario {
     pub log: Option<LogReader>,
 }
 
+/// What a run is about, so that a few seeds have some of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    Mixed,
+    /// Nobody asks for HTTP, and buffers may be tiny.
+    TcpOnly,
+    /// Some always have more to say, for ten seconds: the queue is never empty.
+    Flooded,
+    /// Hundreds are busy at the same time.
+    Crowded,
+}
+
+impl Profile {
+    fn of(seed: u64) -> Profile {
+        match seed % 5 {
+            2 => Profile::TcpOnly,
+            3 => Profile::Flooded,
+            4 => Profile::Crowded,
+            _ => Profile::Mixed,
+        }
+    }
+}
+
 /// The way that a run's world goes.
 fn hostility(random: &mut Random) -> Hostility {
     let is_hostile = random.one_in(2);
@@ -80,12 +103,13 @@ fn hostility(random: &mut Random) -> Hostility {
 }
 
 /// The limits of its server. One that only serves TCP may have buffers that are tiny.
-fn limits(random: &mut Random, is_tcp_only: bool) -> Limits {
+fn limits(random: &mut Random, profile: Profile) -> Limits {
+    let is_tcp_only = profile == Profile::TcpOnly;
     let buffer = random.pick(if is_tcp_only { &[7, 7, 100, 64 * 1024][..] } else { &[20_000, 64 * 1024] });
-    let scarce = if is_tcp_only { buffer * 8 } else { 256 * 1024 };
+    let scarce = 4 * buffer;
     Limits {
         connections: random.pick(&[2, 30, usize::MAX, usize::MAX, usize::MAX]),
-        memory: random.pick(&[scarce, 32 << 20, 32 << 20]),
+        memory: random.pick(&[scarce, 32 << 20]),
         events: random.pick(&[4, 64, 512]),
         accepts: random.pick(&[1, 64]),
         turn: random.pick(&[16 * 1024, 128 * 1024]),
@@ -94,22 +118,36 @@ fn limits(random: &mut Random, is_tcp_only: bool) -> Limits {
     }
 }
 
+/// Small ones, which are answered from memory, and one that is sent from the disk.
+pub fn files(random: &mut Random) -> Files {
+    Rc::new(vec![
+        ("/a.txt", random.text(80).plain.to_vec()),
+        ("/page.html", random.text(10_000).plain.to_vec()),
+        ("/large.bin", random.text(90_000).plain.to_vec()),
+    ])
+}
+
 impl Scenario {
     pub fn of(seed: u64) -> Scenario {
         let mut random = Random::new(seed);
-        let hostility = hostility(&mut random);
-        let is_tcp_only = random.one_in(5);
-        let limits = limits(&mut random, is_tcp_only);
-        let cost = Duration::from_nanos(random.pick(&[1000, 10_000, 40_000]));
-        let delay = Duration::from_millis(random.pick(&[0, 0, 0, 0, 5]));
-        let late = Duration::from_millis(60) + cost * 10_000;
-        let files: Files = Rc::new(vec![
-            ("/a.txt", random.text(80).plain.to_vec()),
-            ("/page.html", random.text(10_000).plain.to_vec()),
-            ("/large.bin", random.text(90_000).plain.to_vec()),
-        ]);
+        let profile = Profile::of(seed);
+        let mut hostility = hostility(&mut random);
+        let mut limits = limits(&mut random, profile);
+        let is_loaded = matches!(profile, Profile::Flooded | Profile::Crowded);
+        if is_loaded {
+            (limits.connections, hostility.descriptors) = (usize::MAX, usize::MAX);
+        }
+        let cost = if is_loaded { 40_000 } else { random.pick(&[1000, 10_000, 40_000]) };
+        let cost = Duration::from_nanos(cost);
+        let read = if is_loaded { random.pick(&[1000, 4000]) } else { limits.buffer };
+        let delay = match limits.buffer {
+            1000.. if !is_loaded => Duration::from_millis(random.pick(&[0, 0, 0, 0, 5, 300])),
+            _ => Duration::ZERO,
+        };
+        let late = Duration::from_millis(60) + cost * 7000 + delay;
+        let files = files(&mut random);
         let folder = Folder::new(&seed.to_string(), &files);
-        let has_listings = !is_tcp_only && random.one_in(3);
+        let has_listings = profile != Profile::TcpOnly && random.one_in(3);
         if has_listings {
             folder.add_many();
         }
@@ -119,8 +157,12 @@ impl Scenario {
             && hostility.strange_accept == 0
             && hostility.outage.is_none();
         let places = limits.connections.min(hostility.descriptors);
-        let scale = if limits.buffer < 1000 { 2000 / limits.buffer } else { 1 };
-        let crowd = Crowd { is_tcp_only, is_roomy, places, scale, files };
+        let scale = match limits.buffer {
+            1000.. if delay.as_millis() > 100 => 10,
+            1000.. => 1,
+            tiny => 2000 / tiny,
+        };
+        let crowd = Crowd { profile, is_roomy, places, scale, files };
 
         let checks = Checks::new(limits, late, delay);
         let world = Rc::new(RefCell::new(World::new(random.fork(), hostility, cost, checks)));
@@ -137,7 +179,7 @@ impl Scenario {
         (world.borrow_mut().listeners, world.borrow_mut().udp) = (listeners, udp);
         let unwatched = std::mem::take(&mut world.borrow_mut().hostility.unwatched);
         let mut event_loop = EventLoop::new(kernel, site, limits);
-        let options = UpperOptions { idle: IDLE, read: limits.buffer, delay, ..UpperOptions::default() };
+        let options = UpperOptions { idle: IDLE, read, delay, ..UpperOptions::default() };
         event_loop.add_listener(Listener::new(tcp, Service::Upper(Arc::new(options)))).unwrap();
         let logged = random.one_in(2);
         let log = logged.then(|| {
@@ -198,7 +240,7 @@ impl Scenario {
             log.look(world.now, world.answered);
         }
         // Both laps, those who are due, and the first turns of newcomers.
-        let (longest, most) = (world.checks.longest_turn, 2 * self.limits.lap + world.cost * 2500);
+        let (longest, most) = (world.checks.longest_turn, 2 * self.limits.lap + world.cost * 1500);
         assert!(longest < most, "a turn of the loop took {longest:?}, and should take {most:?} at most");
         goes_on
     }

@@ -14,6 +14,11 @@ pub struct Stream {
     /// How far into the inbox the urgent mark is: a read ends there (tcp(7)).
     pub mark: Option<usize>,
     pub peer_fin: bool,
+    /// The server has read the peer's FIN.
+    pub fin_read: bool,
+    /// Reads that found nothing since something last came, and when the first byte that is unread came.
+    pub refusals: u32,
+    pub unread_since: Duration,
     pub peer_reset: bool,
     pub outbox: Pipe,
     pub outbox_size: usize,
@@ -56,6 +61,9 @@ impl Stream {
             inbox_size,
             mark: None,
             peer_fin: false,
+            fin_read: false,
+            refusals: 0,
+            unread_since: Duration::ZERO,
             peer_reset: false,
             outbox: Pipe::default(),
             outbox_size,
@@ -99,6 +107,7 @@ impl Stream {
 
     /// There is something for the server to do.
     pub fn has_news(&mut self, turn: u64) {
+        self.refusals = 0;
         self.ready_since.get_or_insert(turn);
     }
 

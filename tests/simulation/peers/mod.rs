@@ -44,6 +44,8 @@ pub enum Found {
 pub struct Status {
     /// Since when the server has it; `None` where it hasn't taken it yet.
     pub accepted: Option<Duration>,
+    /// The server has half-closed it.
+    pub finished: bool,
     /// The server has reset it.
     pub reset: bool,
     /// A reset is to be expected: a fault of the system, or a lack of memory.

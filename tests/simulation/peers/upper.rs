@@ -14,10 +14,14 @@ pub enum Kind {
     Whole,
     /// Always has more, until so much has come back.
     Busy,
+    /// Always has more, for ten seconds, whatever comes back.
+    Endless,
     /// Sends a little, waits until all of it has come back, and goes on.
     Patient,
     /// Is answered once, and then rests until it is closed.
     Rests,
+    /// Says something at the last moment, and must be heard if it isn't too late.
+    LastMoment,
     /// Says nothing, and must be closed after the time for that.
     Silent,
     /// Sends and never reads: must be reset after the time for that.
@@ -32,11 +36,12 @@ pub enum Kind {
     Vanishes,
 }
 
-pub const KINDS: [Kind; 10] = [
+pub const KINDS: [Kind; 11] = [
     Kind::Whole,
     Kind::Busy,
     Kind::Patient,
     Kind::Rests,
+    Kind::LastMoment,
     Kind::Silent,
     Kind::Stuck,
     Kind::Slow,
@@ -48,7 +53,7 @@ pub const KINDS: [Kind; 10] = [
 impl Kind {
     /// Whether it keeps its place for long.
     pub fn takes_long(self) -> bool {
-        matches!(self, Kind::Slow | Kind::Dies | Kind::Stuck | Kind::Silent | Kind::Rests)
+        matches!(self, Kind::Slow | Kind::Dies | Kind::Stuck | Kind::Silent | Kind::Rests | Kind::LastMoment)
     }
 }
 
@@ -72,20 +77,30 @@ impl Shouter {
     pub fn new(kind: Kind, mut random: Random, idle: Duration, scale: usize) -> Shouter {
         let length = match kind {
             Kind::Busy => random.range(100_000, 600_000),
-            Kind::Stuck => random.pick(&[70_000, 300_000]),
-            Kind::Slow | Kind::Dies => random.range(1000, 130_000),
+            Kind::Endless => 100_000,
+            Kind::Stuck => random.pick(&[20_000, 70_000, 300_000]),
+            Kind::Slow => random.range(1000, 130_000),
+            Kind::Dies => random.range(130_000, 300_000),
             Kind::Patient => random.range(1, 30_000),
-            Kind::Rests => 40,
+            Kind::Rests | Kind::LastMoment => 40,
             _ => random.pick(&[0, 1, 5, 100, 5000, 70_000]),
         };
-        let stays = matches!(kind, Kind::Stuck | Kind::Rests);
+        let stays = matches!(kind, Kind::Dies | Kind::Endless | Kind::Stuck | Kind::Rests | Kind::LastMoment);
         let length = if stays { length } else { length.div_ceil(scale) };
         let text = random.text(length);
         let wire = match kind {
-            Kind::Busy | Kind::Slow | Kind::Dies | Kind::Rests => Wire::quick(random, Service::Upper),
+            Kind::Busy | Kind::Endless | Kind::Slow | Kind::Dies | Kind::Rests | Kind::LastMoment => {
+                Wire::quick(random, Service::Upper)
+            }
             _ => Wire::new(random, Service::Upper, length),
         };
         Shouter::with(kind, wire, text, idle)
+    }
+
+    /// Wastes no time.
+    pub fn hurrying(mut self) -> Shouter {
+        self.wire.hurry();
+        self
     }
 
     /// One message, sent at once, and then the FIN.
@@ -95,7 +110,7 @@ impl Shouter {
     }
 
     fn with(kind: Kind, wire: Wire, text: Text, idle: Duration) -> Shouter {
-        let allowed = if kind == Kind::Patient { 0 } else { text.plain.len() };
+        let allowed = if matches!(kind, Kind::Patient | Kind::LastMoment) { 0 } else { text.plain.len() };
         let (moved, finished, done) = (Duration::ZERO, false, false);
         Shouter { kind, wire, text, idle, got: 0, allowed, finished, moved, done }
     }
@@ -147,7 +162,7 @@ impl Shouter {
     /// Reads a little at most, now and then.
     fn sip(&mut self, network: &mut dyn Network) {
         if network.now() - self.moved > Duration::from_secs(7) {
-            let most = self.wire.random.range(1, 40);
+            let most = self.wire.random.pick(&[1, 40, 2000, 20_000]);
             let found = network.receive(self.wire.socket(), most);
             if found == Found::Reset {
                 let excuse = network.status(self.wire.socket()).may_be_reset;
@@ -160,8 +175,8 @@ impl Shouter {
     /// Nothing is read any more: the reset must come in time.
     fn must_be_reset(&mut self, network: &mut dyn Network) {
         let status = network.status(self.wire.socket());
-        if status.reset {
-            self.done = true;
+        if status.reset || status.finished && self.text.plain.len() < 60_000 {
+            self.done = true; // so little may fit the network whole
         } else if let Some(accepted) = status.accepted.filter(|_| !network.is_stopping()) {
             let still = network.now() - status.written.max(self.moved).max(accepted);
             let most = if self.kind == Kind::Dies { 2 * STUCK } else { STUCK } + network.late();
@@ -185,6 +200,18 @@ impl Peer for Shouter {
             Kind::Whole | Kind::Busy => {
                 self.send(network);
                 self.finish(network);
+                self.read(network);
+            }
+            Kind::Endless => {
+                pause = Duration::from_millis(1);
+                let is_young = self.is_young(network, 10);
+                if self.wire.sent == self.text.plain.len() && self.got == self.wire.sent && is_young {
+                    (self.got, self.wire.sent) = (0, 0);
+                }
+                self.send(network);
+                if !is_young {
+                    self.finish(network);
+                }
                 self.read(network);
             }
             Kind::Patient => {
@@ -215,6 +242,30 @@ impl Peer for Shouter {
                 let most = self.idle + network.late();
                 assert!(!is_resting || rested < most, "still there after {rested:?} of silence");
             }
+            Kind::LastMoment => {
+                let socket = self.wire.socket();
+                match network.status(socket).accepted.map(|at| (at + self.idle).saturating_sub(network.now()))
+                {
+                    None => {}
+                    // It sleeps until a moment before or behind the end of its time.
+                    Some(left) if !left.is_zero() && self.allowed == 0 => {
+                        let moment = Duration::from_micros(self.wire.random.range(0, 20_000) as u64);
+                        pause = (left + Duration::from_millis(2)).saturating_sub(moment);
+                        self.allowed = self.text.plain.len();
+                    }
+                    Some(_) => {
+                        self.allowed = self.text.plain.len();
+                        self.send(network);
+                        self.finish(network);
+                    }
+                }
+                // It may be too late: a FIN without an answer, or a reset for what came behind it.
+                match network.receive(socket, 100) {
+                    Found::Bytes(bytes) => self.check(&bytes, network),
+                    Found::Nothing => {}
+                    Found::Fin | Found::Reset => self.done = true,
+                }
+            }
             Kind::Stuck => {
                 let before = self.wire.sent;
                 self.send(network);
@@ -238,7 +289,7 @@ impl Peer for Shouter {
                 let socket = self.wire.socket();
                 if self.is_young(network, 40) {
                     self.sip(network);
-                } else if self.got + 70_000 > self.text.plain.len() {
+                } else if self.got + 60_000 > self.text.plain.len() {
                     network.reset(socket); // the network may hold all of the rest: nothing must happen
                     self.done = true;
                 } else {

@@ -18,8 +18,12 @@ pub enum Kind {
     HalfCloses,
     /// One request when the connection is new, as a newcomer.
     Newcomer,
+    /// Asks for something small now and then, and is answered soon, however many are busy.
+    Returns,
     /// Has one request answered, and then rests until it is closed.
     Rests,
+    /// Asks at the last moment, and must be heard if it isn't too late.
+    LastMoment,
     /// Says nothing, and must be closed when its time is over.
     Silent,
     /// Sends half a head, and must get a 408 when its time is over.
@@ -34,11 +38,13 @@ pub enum Kind {
     Vanishes,
 }
 
-pub const KINDS: [Kind; 10] = [
+pub const KINDS: [Kind; 12] = [
     Kind::Asks,
     Kind::HalfCloses,
     Kind::Newcomer,
+    Kind::Returns,
     Kind::Rests,
+    Kind::LastMoment,
     Kind::Silent,
     Kind::Half,
     Kind::Drips,
@@ -72,14 +78,16 @@ impl Visitor {
     pub fn new(kind: Kind, mut random: Random, files: &Files, keep_alive: Duration) -> Visitor {
         let count = match kind {
             Kind::Silent => 0,
-            Kind::Newcomer | Kind::Half | Kind::Drips | Kind::Rests => 1,
-            Kind::Stuck => 10,
+            Kind::Newcomer | Kind::Half | Kind::Drips | Kind::Rests | Kind::LastMoment => 1,
+            Kind::Stuck | Kind::Returns => 10,
             _ => random.pick(&[1, 1, 2, 5, 40]),
         };
         let (mut requests, mut expected) = (Vec::new(), VecDeque::new());
         for _ in 0..count {
             let choice = match kind {
                 Kind::Stuck => 0,
+                Kind::LastMoment => 5,
+                Kind::Returns => 5,
                 Kind::Drips => random.range(1, 5), // no body: that would take its time
                 Kind::Newcomer | Kind::Rests => random.range(0, 8),
                 _ => random.range(0, CHOICES),
@@ -92,7 +100,7 @@ impl Visitor {
             requests.truncate(10);
         }
         let mut wire = match kind {
-            Kind::Newcomer | Kind::Stuck | Kind::Rests => Wire::quick(random, Service::Web),
+            Kind::Newcomer | Kind::Stuck | Kind::Rests | Kind::Returns => Wire::quick(random, Service::Web),
             _ => Wire::new(random, Service::Web, requests.len()),
         };
         if matches!(kind, Kind::Asks | Kind::HalfCloses | Kind::Drips) {
@@ -116,6 +124,12 @@ impl Visitor {
             moved,
             done,
         }
+    }
+
+    /// Wastes no time.
+    pub fn hurrying(mut self) -> Visitor {
+        self.wire.hurry();
+        self
     }
 
     /// The server may not have a place for it soon.
@@ -225,10 +239,56 @@ impl Peer for Visitor {
                 self.ask(network);
                 let asked = *self.asked.get_or_insert(network.now());
                 self.read(network);
-                let waits = network.now() - asked;
+                let (waits, most) = (network.now() - asked, 2 * network.late());
                 let answered = self.answered > 0 || !self.got.is_empty() || self.done || self.may_wait;
-                assert!(answered || waits < network.late(), "a newcomer isn't answered after {waits:?}");
+                assert!(answered || waits < most, "a newcomer isn't answered after {waits:?}");
                 self.finish_if(self.answered > 0, network);
+            }
+            Kind::Returns => {
+                let next = (self.answered + 1) * self.requests.len() / 10;
+                if self.wire.sent < next {
+                    self.wire.send(network, &self.requests[..next]);
+                    self.asked = Some(network.now());
+                }
+                self.read(network);
+                let answered = self.answered * self.requests.len() / 10 == self.wire.sent;
+                if answered {
+                    pause = Duration::from_millis(self.wire.random.range(1, 400) as u64);
+                }
+                let is_in =
+                    self.answered > 0 || self.wire.age(network).is_some_and(|age| age > network.late());
+                let waits = network.now() - self.asked.unwrap_or_default();
+                let most = network.late() / 2 + Duration::from_millis(30);
+                let excuse = answered || !self.got.is_empty() || self.done || !is_in;
+                assert!(excuse || waits < most, "one who is known isn't answered after {waits:?}");
+                self.finish_if(self.expected.is_empty(), network);
+            }
+            Kind::LastMoment => {
+                let socket = self.wire.socket();
+                match network
+                    .status(socket)
+                    .accepted
+                    .map(|at| (at + self.keep_alive).saturating_sub(network.now()))
+                {
+                    None => {}
+                    // It sleeps until a moment before or behind the end of its time.
+                    Some(left) if !left.is_zero() && self.asked.is_none() => {
+                        let moment = Duration::from_micros(self.wire.random.range(0, 20_000) as u64);
+                        pause = (left + Duration::from_millis(2)).saturating_sub(moment);
+                        self.asked = Some(network.now());
+                    }
+                    Some(_) => self.ask(network),
+                }
+                // It may be too late: a FIN without an answer, or a reset for what came behind it.
+                match network.receive(socket, 100_000) {
+                    Found::Bytes(bytes) => {
+                        self.got.extend_from_slice(&bytes);
+                        self.understand(network);
+                        self.finish_if(self.answered > 0, network);
+                    }
+                    Found::Nothing => {}
+                    Found::Fin | Found::Reset => self.done = true,
+                }
             }
             Kind::Rests if self.answered == 0 => {
                 self.ask(network);
@@ -275,7 +335,7 @@ impl Peer for Visitor {
                 let status = network.status(self.wire.socket());
                 if status.reset {
                     self.done = true;
-                } else if let Some(accepted) = status.accepted {
+                } else if let Some(accepted) = status.accepted.filter(|_| !network.is_stopping()) {
                     let still = network.now() - status.written.max(self.moved).max(accepted);
                     let most = STUCK + network.late();
                     assert!(still < most, "a reader who takes nothing is still there after {still:?}");

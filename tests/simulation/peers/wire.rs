@@ -17,7 +17,8 @@ pub struct Wire {
     gap: Duration,
     waits: u32,
     quick: bool,
-    /// Once in so many steps a byte of urgent data is sent.
+    /// Once in so many steps a byte of urgent data is sent, but only one: the next would make it part of the stream
+    /// where the server hasn't read it (tcp_check_urg of Linux).
     urgent: usize,
 }
 
@@ -53,6 +54,11 @@ impl Wire {
         }
     }
 
+    /// Wastes no time, as that of a real network is real.
+    pub fn hurry(&mut self) {
+        self.gap = self.gap.min(Duration::from_millis(1));
+    }
+
     /// Connects if that has not been done. False if nobody listens.
     pub fn connect(&mut self, network: &mut dyn Network) -> bool {
         if self.socket.is_none() {
@@ -74,6 +80,7 @@ impl Wire {
         }
         if self.random.one_in(self.urgent) {
             network.send_urgent(self.socket());
+            self.urgent = 0;
         }
         let count = network.send(self.socket(), piece).unwrap_or(0);
         self.sent += count;
