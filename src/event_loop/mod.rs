@@ -152,7 +152,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                 if now.instant >= end {
                     break; // the rest has its turn in the next lap, behind those heard meanwhile
                 }
-                let Some(id) = self.queue.pop(line) else { break };
+                let Some(id) = self.next(line) else { break };
                 self.drive(id, &mut now);
             }
         }
@@ -271,10 +271,19 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         }
     }
 
+    /// Takes who is next out of a line. Only this forgets that they stand in it: a turn out of line, because a time
+    /// has come, leaves them their place.
+    fn next(&mut self, line: Line) -> Option<Id> {
+        let id = self.queue.pop(line)?;
+        if let Some(guest) = self.guests.get(id) {
+            guest.queued = false;
+        }
+        Some(id)
+    }
+
     /// One guest's turn, and what follows from it. Returns what it moved, as [`limits::TURN`] counts it.
     fn drive(&mut self, id: Id, now: &mut Now) -> usize {
         let Some(guest) = self.guests.get(id) else { return 0 };
-        guest.queued = false;
         let (verdict, work) = match &mut guest.what {
             What::Connection(connection) => {
                 let mut means = Means {
