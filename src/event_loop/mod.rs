@@ -295,8 +295,10 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                 };
                 let held = connection.held();
                 let turn = connection.drive(id, &mut means, now);
+                // Who is late and still has more to do stands in line. A hint would give them turn after turn.
+                let is_next = |at: &Instant| turn.verdict == Verdict::Wait || *at > now.instant;
                 if turn.verdict != Verdict::Done {
-                    self.timers.look_at(id, &mut guest.hint, connection.look_at());
+                    self.timers.look_at(id, &mut guest.hint, connection.look_at().filter(is_next));
                 }
                 self.memory.changed(held, connection.held());
                 if self.desk.lines.len() >= limits::LOG_BATCH {
