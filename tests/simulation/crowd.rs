@@ -25,12 +25,14 @@ impl Crowd {
     pub fn comes(&self, random: &mut Random, world: &mut World) {
         let (endless, busy, others) = match self.profile {
             Profile::Flooded => (6, 0, random.pick(&[60, 200])),
-            Profile::Crowded => (0, 300, random.pick(&[60, 200])),
+            Profile::Crowded => (150, 100, random.pick(&[60, 200])),
             _ => (0, random.pick(&[0, 5, 300]), random.pick(&[5, 60, 200])),
         };
         let (busy, others) = (busy.min(self.places), others.min(self.places.saturating_mul(2)));
         for _ in 0..endless {
-            world.invite(Box::new(self.shouter(upper::Kind::Endless, random)), Duration::ZERO);
+            let shouter = self.shouter(upper::Kind::Endless, random);
+            let seconds = if self.profile == Profile::Crowded { 3 } else { 10 };
+            world.invite(Box::new(shouter.for_seconds(seconds)), Duration::ZERO);
         }
         // All at once now and then: many events, and many deadlines, in the same turn.
         let spread = random.pick(&[1, 3000, 3000]);

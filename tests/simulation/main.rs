@@ -1,8 +1,19 @@
 //! The whole server over a simulated kernel: hundreds of scripted peers, virtual time, and faults that a seed
 //! decides.
 //!
+//! Simulated are time, and every call of [`shoutd::kernel::Kernel`]: connections with two bounded buffers, edges as
+//! epoll(7) gives them, a backlog, urgent data, datagrams, signals. Calls cost time; they are refused, interrupted,
+//! or move less than they could, and some fail for a while whatever is tried. Peers ask, wait, drip, stop reading,
+//! half-close, reset and vanish, and verify every byte. What must hold all the time is in `checks.rs`, and each
+//! run ends with a server that is told to stop.
+//!
+//! Not simulated: the disk, which is a real folder, the pipe of the access log, segments and what depends on them
+//! (MSG_MORE, TCP_CORK), and errors of the calls that return none. `Kernel`'s real half, `linux.rs`, is seen by the
+//! second test here, which runs the same scripts over loopback sockets, and by all the other test programs.
+//!
 //! `cargo test --test simulation -- --nocapture` runs some fixed seeds and a fresh one. `SHOUTD_SEED=N` has one
-//! run again, event by event; `SHOUTD_SIMULATE=10m` goes on with fresh ones for so long.
+//! run again, call by call; with `RUST_LOG=shoutd=trace,simulation=trace` it tells everything that happened.
+//! `SHOUTD_SIMULATE=10m` goes on with fresh seeds for so long.
 
 mod calls;
 mod checks;

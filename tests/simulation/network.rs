@@ -28,7 +28,7 @@ impl Network for World {
     }
 
     fn late_answers(&self) -> Duration {
-        let mut late = self.checks.late;
+        let mut late = 2 * self.checks.late;
         if self.hostility.strange_datagram > 0 {
             late += 4 * limits::ACCEPT_PAUSE;
         }
@@ -47,7 +47,7 @@ impl Network for World {
     }
 
     fn connect(&mut self, service: Service) -> Option<usize> {
-        let stream = Stream::new(service, &mut self.random);
+        let stream = Stream::new(service, &mut self.random, self.least_buffer);
         let (listener, connected) = (self.listener(service), self.sockets.len());
         let is_open = self.sockets[listener].open;
         match &mut self.sockets[listener].what {

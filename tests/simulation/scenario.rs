@@ -14,7 +14,7 @@ use shoutd::event_loop::listener::{Listener, Service};
 use shoutd::event_loop::udp::Udp;
 use shoutd::event_loop::{EventLoop, Ring};
 use shoutd::kernel::Kernel;
-use shoutd::limits::Limits;
+use shoutd::limits::{self, Limits};
 use shoutd::session::http::HttpOptions;
 use shoutd::session::upper::UpperOptions;
 use shoutd::site::Site;
@@ -103,7 +103,7 @@ fn hostility(random: &mut Random) -> Hostility {
 }
 
 /// The limits of its server. One that only serves TCP may have buffers that are tiny.
-fn limits(random: &mut Random, profile: Profile) -> Limits {
+fn limits_of(random: &mut Random, profile: Profile) -> Limits {
     let is_tcp_only = profile == Profile::TcpOnly;
     let buffer = random.pick(if is_tcp_only { &[7, 7, 100, 64 * 1024][..] } else { &[20_000, 64 * 1024] });
     let scarce = 4 * buffer;
@@ -132,14 +132,17 @@ impl Scenario {
         let mut random = Random::new(seed);
         let profile = Profile::of(seed);
         let mut hostility = hostility(&mut random);
-        let mut limits = limits(&mut random, profile);
+        let mut limits = limits_of(&mut random, profile);
         let is_loaded = matches!(profile, Profile::Flooded | Profile::Crowded);
         if is_loaded {
             (limits.connections, hostility.descriptors) = (usize::MAX, usize::MAX);
+            limits.memory = 32 << 20;
+            limits.turn = limits::TURN;
+            limits.accepts = limits::ACCEPTS; // one a turn would take long where turns do
         }
         let cost = if is_loaded { 40_000 } else { random.pick(&[1000, 10_000, 40_000]) };
         let cost = Duration::from_nanos(cost);
-        let read = if is_loaded { random.pick(&[1000, 4000]) } else { limits.buffer };
+        let read = if is_loaded { random.pick(&[1000, 2000]) } else { limits.buffer };
         let delay = match limits.buffer {
             1000.. if !is_loaded => Duration::from_millis(random.pick(&[0, 0, 0, 0, 5, 300])),
             _ => Duration::ZERO,
@@ -168,6 +171,9 @@ impl Scenario {
         let world = Rc::new(RefCell::new(World::new(random.fork(), hostility, cost, checks)));
         let mut kernel = Simulated { world: world.clone() };
         let now = kernel.now();
+        if is_loaded {
+            world.borrow_mut().least_buffer = 40_000;
+        }
         let site = Site::in_directory(&folder.site(), has_listings, &now).expect("a site");
         let what = |what| world.borrow_mut().add(what);
         let listener = || What::Listener { backlog: VecDeque::new(), closed: false };

@@ -53,8 +53,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new(service: Service, random: &mut Random) -> Stream {
-        let (inbox_size, outbox_size) = (random.range(100, 60_000), random.range(100, 60_000));
+    /// Both of its buffers have `least` bytes at least.
+    pub fn new(service: Service, random: &mut Random, least: usize) -> Stream {
+        let (inbox_size, outbox_size) = (random.range(least, 60_000), random.range(least, 60_000));
         Stream {
             service,
             inbox: Pipe::default(),

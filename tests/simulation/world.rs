@@ -70,6 +70,8 @@ pub struct World {
     /// What each call costs.
     pub cost: Duration,
     pub sockets: Vec<Socket>,
+    /// Bytes that each buffer of a connection has at least.
+    pub least_buffer: usize,
     /// The listener of each service, and the UDP socket.
     pub listeners: [usize; 2],
     pub udp: usize,
@@ -143,6 +145,7 @@ impl World {
             hostility,
             cost,
             sockets: Vec::new(),
+            least_buffer: 100,
             listeners: [0; 2],
             udp: 0,
             open: 0,

@@ -14,7 +14,7 @@ pub enum Kind {
     Whole,
     /// Always has more, until so much has come back.
     Busy,
-    /// Always has more, for ten seconds, whatever comes back.
+    /// Always has more, for some seconds, whatever comes back.
     Endless,
     /// Sends a little, waits until all of it has come back, and goes on.
     Patient,
@@ -63,6 +63,8 @@ pub struct Shouter {
     text: Text,
     /// How long the service lets a client be silent.
     idle: Duration,
+    /// How long it always has more.
+    seconds: u64,
     got: usize,
     /// How much it may send for now.
     allowed: usize,
@@ -97,6 +99,11 @@ impl Shouter {
         Shouter::with(kind, wire, text, idle)
     }
 
+    /// Has more for so long.
+    pub fn for_seconds(self, seconds: u64) -> Shouter {
+        Shouter { seconds, ..self }
+    }
+
     /// Wastes no time.
     pub fn hurrying(mut self) -> Shouter {
         self.wire.hurry();
@@ -112,7 +119,7 @@ impl Shouter {
     fn with(kind: Kind, wire: Wire, text: Text, idle: Duration) -> Shouter {
         let allowed = if matches!(kind, Kind::Patient | Kind::LastMoment) { 0 } else { text.plain.len() };
         let (moved, finished, done) = (Duration::ZERO, false, false);
-        Shouter { kind, wire, text, idle, got: 0, allowed, finished, moved, done }
+        Shouter { kind, wire, text, idle, seconds: 0, got: 0, allowed, finished, moved, done }
     }
 
     fn check(&mut self, bytes: &[u8], network: &dyn Network) {
@@ -203,8 +210,8 @@ impl Peer for Shouter {
                 self.read(network);
             }
             Kind::Endless => {
-                pause = Duration::from_millis(1);
-                let is_young = self.is_young(network, 10);
+                pause = Duration::from_millis(5);
+                let is_young = self.is_young(network, self.seconds);
                 if self.wire.sent == self.text.plain.len() && self.got == self.wire.sent && is_young {
                     (self.got, self.wire.sent) = (0, 0);
                 }
