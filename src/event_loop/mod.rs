@@ -156,8 +156,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                 if now.instant >= end {
                     break; // the rest has its turn in the next lap, behind those heard meanwhile
                 }
-                let Some(id) = self.queue.pop(line) else { break };
-                self.guests.get(id).into_iter().for_each(|guest| guest.queued = false);
+                let Some(id) = self.next(line) else { break };
                 self.drive(id, &mut now);
             }
         }
@@ -272,6 +271,16 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         self.queue.push(if is_shared { Line::Shared } else { line }, id);
     }
 
+    /// Takes who is next out of a line. Only this forgets that they stand in it: a turn out of line, because a time
+    /// has come, leaves them their place.
+    fn next(&mut self, line: Line) -> Option<Id> {
+        let id = self.queue.pop(line)?;
+        if let Some(guest) = self.guests.get(id) {
+            guest.queued = false;
+        }
+        Some(id)
+    }
+
     /// One guest's turn, and what follows from it. Returns what it moved, as [`limits::TURN`] counts it.
     fn drive(&mut self, id: Id, now: &mut Now) -> usize {
         let Some(guest) = self.guests.get(id) else { return 0 };
@@ -286,8 +295,10 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                 };
                 let held = connection.held();
                 let turn = connection.drive(id, &mut means, now);
+                // Who is late and still has more to do stands in line. A hint would give them turn after turn.
+                let is_next = |at: &Instant| turn.verdict == Verdict::Wait || *at > now.instant;
                 if turn.verdict != Verdict::Done {
-                    self.timers.look_at(id, &mut guest.hint, connection.look_at());
+                    self.timers.look_at(id, &mut guest.hint, connection.look_at().filter(is_next));
                 }
                 self.memory.changed(held, connection.held());
                 if self.desk.lines.len() >= limits::LOG_BATCH {

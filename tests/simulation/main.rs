@@ -1,17 +1,33 @@
 //! The whole server over a simulated kernel: hundreds of scripted peers, virtual time, and faults that a seed
 //! decides.
 //!
-//! Every peer verifies every byte. Besides that it is checked all the time that the loop doesn't spin, that no
-//! lap is long, that nobody waits for long who is ready, that deadlines are kept however many are busy, that
-//! nobody sees an orderly end of a reply that isn't complete, and in the end that nothing is left behind.
+//! Simulated are time, and every call of [`shoutd::kernel::Kernel`]: connections with two bounded buffers, edges as
+//! epoll(7) gives them, a backlog, urgent data, datagrams, signals. Calls cost time; they are refused, interrupted,
+//! or move less than they could, and some fail for a while whatever is tried. Peers ask, wait, drip, stop reading,
+//! half-close, reset and vanish, and verify every byte. What must hold all the time is in `checks.rs`, and each
+//! run ends with a server that is told to stop.
+//!
+//! Not simulated: the disk, which is a real folder, the pipe of the access log, segments and what depends on them
+//! (MSG_MORE, TCP_CORK), and errors of the calls that return none. `Kernel`'s real half, `linux.rs`, is seen by the
+//! second test here, which runs the same scripts over loopback sockets, and by all the other test programs.
 //!
 //! `cargo test --test simulation -- --nocapture` runs some fixed seeds and a fresh one. `SHOUTD_SEED=N` has one
-//! run again, event by event; `SHOUTD_SIMULATE=10m` goes on with fresh ones for so long.
+//! run again, call by call; with `RUST_LOG=shoutd=trace,simulation=trace` it tells everything that happened.
+//! `SHOUTD_SIMULATE=10m` goes on with fresh seeds for so long.
 
+mod calls;
+mod checks;
+mod crowd;
+mod ending;
+mod folder;
 mod kernel;
+mod loopback;
+mod network;
 mod peers;
+mod pipe;
 mod random;
 mod scenario;
+mod stream;
 mod world;
 
 use scenario::Scenario;
@@ -32,6 +48,11 @@ fn run(seed: u64) {
     }
 }
 
+/// The seed that the environment asks for.
+fn asked_seed() -> Option<u64> {
+    std::env::var("SHOUTD_SEED").ok().map(|seed| seed.parse().expect("SHOUTD_SEED is a number"))
+}
+
 fn fresh_seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     now.as_nanos() as u64 % 1_000_000_000
@@ -39,8 +60,9 @@ fn fresh_seed() -> u64 {
 
 #[test]
 fn simulation() {
-    if let Ok(seed) = std::env::var("SHOUTD_SEED") {
-        return run(seed.parse().expect("SHOUTD_SEED is a number"));
+    if let Some(seed) = asked_seed() {
+        env_logger::init(); // RUST_LOG=shoutd=trace,simulation=trace tells everything
+        return run(seed);
     }
     SEEDS.for_each(run);
     let time = std::env::var("SHOUTD_SIMULATE").map_or(Duration::ZERO, |text| {
@@ -53,4 +75,9 @@ fn simulation() {
             return;
         }
     }
+}
+
+#[test]
+fn the_real_kernel_is_like_the_simulated_one() {
+    loopback::run(asked_seed().unwrap_or(1));
 }

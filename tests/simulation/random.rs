@@ -1,8 +1,35 @@
 //! Numbers that look random and come from a seed, so that a run can be had again.
 
+use std::sync::LazyLock;
+
 /// A generator (xorshift, 64 bits).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
+
+/// What a peer says, and what must come back. Part of one long text, so nobody waits for it to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    pub plain: &'static [u8],
+    pub upper: &'static [u8],
+}
+
+/// Bytes of the long text: two peers hardly ever say the same.
+const POOL: usize = 2 << 20;
+
+static PLAIN: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    const LETTERS: &[u8; 64] =
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJK XYZ0189!?.,;:\n\r\t\xe4\xc3\x9f\0{}@[`^";
+    let mut random = Random::new(1);
+    let mut bytes = Vec::with_capacity(POOL);
+    while bytes.len() < POOL {
+        let many = random.next();
+        bytes
+            .extend_from_slice(&[0, 6, 12, 18, 24, 30, 36, 42].map(|at| LETTERS[(many >> at) as usize % 64]));
+    }
+    bytes
+});
+
+static UPPER: LazyLock<Vec<u8>> = LazyLock::new(|| PLAIN.to_ascii_uppercase());
 
 impl Random {
     /// The generator of a seed.
@@ -34,13 +61,14 @@ impl Random {
         choices[self.range(0, choices.len() - 1)].clone()
     }
 
-    /// A number for whoever needs many of their own.
+    /// A generator for a peer of its own.
     pub fn fork(&mut self) -> Random {
         Random::new(self.next())
     }
 
-    /// Some bytes, letters in them.
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| b"abcdefghijklmnopqrstuvwxyzABC XYZ09!\n\xe4\0"[self.range(0, 38)]).collect()
+    /// A text of so many bytes.
+    pub fn text(&mut self, length: usize) -> Text {
+        let start = self.range(0, POOL - length);
+        Text { plain: &PLAIN[start..start + length], upper: &UPPER[start..start + length] }
     }
 }

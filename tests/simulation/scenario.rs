@@ -1,23 +1,25 @@
-//! One run: a world, a server in it, peers that come and go, and what must hold.
+//! One run: a world, a server in it, peers that come and go, and what must hold in the end.
 
+use crate::checks::{Checks, IDLE};
+use crate::crowd::Crowd;
+use crate::folder::{Folder, LogReader};
 use crate::kernel::Simulated;
-use crate::peers::datagrams::Caller;
-use crate::peers::web::{self, Files, SHRINKING, Visitor};
-use crate::peers::{upper, upper::Shouter};
+use crate::peers::requests::Files;
 use crate::random::Random;
-use crate::world::{Hostility, Peer, Shared, What, World};
+use crate::world::{Hostility, Outage, Post, Shared, What, World};
+use rustix::io::Errno;
+use shoutd::access_log::{AccessLog, Destination};
 use shoutd::event_loop::answers::Answers;
 use shoutd::event_loop::listener::{Listener, Service};
 use shoutd::event_loop::udp::Udp;
 use shoutd::event_loop::{EventLoop, Ring};
 use shoutd::kernel::Kernel;
-use shoutd::limits::Limits;
+use shoutd::limits::{self, Limits};
 use shoutd::session::http::HttpOptions;
 use shoutd::session::upper::UpperOptions;
 use shoutd::site::Site;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,206 +27,245 @@ use std::time::Duration;
 /// When all peers must be done.
 const END: Duration = Duration::from_secs(400);
 
+/// How long nobody comes after that.
+const QUIET: Duration = Duration::from_secs(20);
+
+/// How long HTTP lets a connection rest.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
 pub struct Scenario {
-    world: Shared,
-    event_loop: EventLoop<Simulated, Site>,
-    limits: Limits,
-    bell: usize,
-    /// Sockets that are there before anybody comes.
-    base: usize,
+    pub world: Shared,
+    pub event_loop: EventLoop<Simulated, Site>,
+    pub limits: Limits,
+    pub crowd: Crowd,
+    pub bell: usize,
     /// Random numbers of the peers to come.
-    random: Random,
-    listeners: [usize; 2],
-    udp: usize,
-    files: Files,
+    pub random: Random,
     folder: Folder,
+    pub log: Option<LogReader>,
 }
 
-/// A directory for the site, removed at the end.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// What a run is about, so that a few seeds have some of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    Mixed,
+    /// Nobody asks for HTTP, and buffers may be tiny.
+    TcpOnly,
+    /// Some always have more to say, for ten seconds: the queue is never empty.
+    Flooded,
+    /// Hundreds are busy at the same time.
+    Crowded,
 }
 
-impl Folder {
-    fn new(seed: u64, files: &Files) -> Folder {
-        let path = std::env::temp_dir().join(format!("shoutd-simulation-{}-{seed}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder");
-        for (name, content) in files.iter() {
-            std::fs::write(path.join(&name[1..]), content).expect("a file");
+impl Profile {
+    fn of(seed: u64) -> Profile {
+        match seed % 5 {
+            2 => Profile::TcpOnly,
+            3 => Profile::Flooded,
+            4 => Profile::Crowded,
+            _ => Profile::Mixed,
         }
-        std::fs::write(path.join(&SHRINKING[1..]), vec![b's'; 90_000]).expect("a file");
-        Folder(path)
     }
+}
+
+/// The way that a run's world goes.
+fn hostility(random: &mut Random) -> Hostility {
+    let is_hostile = random.one_in(2);
+    let mut rarely = |of: &[usize]| if is_hostile { random.pick(of) } else { 0 };
+    let mut hostility = Hostility {
+        interrupted: rarely(&[0, 10, 100]),
+        shortage: rarely(&[0, 300, 3000]),
+        broken: rarely(&[0, 500]),
+        strange_accept: rarely(&[0, 10, 100]),
+        unwatched: rarely(&[0, 0, 50]),
+        strange_datagram: rarely(&[0, 10]),
+        ..Hostility::default()
+    };
+    hostility.short_send = random.pick(&[0, 3, 50]);
+    hostility.full_datagrams = random.pick(&[0, 3, 50]);
+    hostility.spurious = random.pick(&[0, 5, 50]);
+    hostility.stale = random.pick(&[0, 0, 20]);
+    hostility.signals = random.pick(&[None, None, None, Some(Duration::from_millis(30))]);
+    hostility.descriptors = if is_hostile { random.pick(&[20, usize::MAX]) } else { usize::MAX };
+    let outages = [
+        Outage::Accept(Errno::PERM),
+        Outage::Accept(Errno::IO),
+        Outage::Datagrams(Errno::NOMEM),
+        Outage::Datagrams(Errno::IO),
+        Outage::Descriptors,
+    ];
+    if is_hostile && random.one_in(3) {
+        let from = Duration::from_millis(random.range(0, 2000) as u64);
+        let until = from + Duration::from_millis(random.range(10, 3000) as u64);
+        hostility.outage = Some((random.pick(&outages), from, until));
+    }
+    hostility
+}
+
+/// The limits of its server. One that only serves TCP may have buffers that are tiny.
+fn limits_of(random: &mut Random, profile: Profile) -> Limits {
+    let is_tcp_only = profile == Profile::TcpOnly;
+    let buffer = random.pick(if is_tcp_only { &[7, 7, 100, 64 * 1024][..] } else { &[20_000, 64 * 1024] });
+    let scarce = 4 * buffer;
+    Limits {
+        connections: random.pick(&[2, 30, usize::MAX, usize::MAX, usize::MAX]),
+        memory: random.pick(&[scarce, 32 << 20]),
+        events: random.pick(&[4, 64, 512]),
+        accepts: random.pick(&[1, 64]),
+        turn: random.pick(&[16 * 1024, 128 * 1024]),
+        buffer,
+        ..Limits::default()
+    }
+}
+
+/// Small ones, which are answered from memory, and one that is sent from the disk.
+pub fn files(random: &mut Random) -> Files {
+    Rc::new(vec![
+        ("/a.txt", random.text(80).plain.to_vec()),
+        ("/page.html", random.text(10_000).plain.to_vec()),
+        ("/large.bin", random.text(90_000).plain.to_vec()),
+    ])
 }
 
 impl Scenario {
     pub fn of(seed: u64) -> Scenario {
         let mut random = Random::new(seed);
-        let hostile = random.one_in(2);
-        let rarely = |random: &mut Random, of: &[usize]| if hostile { random.pick(of) } else { 0 };
-        let hostility = Hostility {
-            interrupted: rarely(&mut random, &[0, 10, 100]),
-            short_send: random.pick(&[0, 3, 50]),
-            shortage: rarely(&mut random, &[0, 300, 3000]),
-            strange_accept: rarely(&mut random, &[0, 10, 100]),
-            strange_datagram: rarely(&mut random, &[0, 10]),
-            spurious: random.pick(&[0, 5, 50]),
-            descriptors: if hostile { random.pick(&[20, usize::MAX]) } else { usize::MAX },
+        let profile = Profile::of(seed);
+        let mut hostility = hostility(&mut random);
+        let mut limits = limits_of(&mut random, profile);
+        let is_loaded = matches!(profile, Profile::Flooded | Profile::Crowded);
+        if is_loaded {
+            (limits.connections, hostility.descriptors) = (usize::MAX, usize::MAX);
+            limits.memory = 32 << 20;
+            limits.turn = limits::TURN;
+            limits.accepts = limits::ACCEPTS; // one a turn would take long where turns do
+        }
+        let cost = if is_loaded { 40_000 } else { random.pick(&[1000, 10_000, 40_000]) };
+        let cost = Duration::from_nanos(cost);
+        let read = if is_loaded { random.pick(&[1000, 2000]) } else { limits.buffer };
+        let delay = match limits.buffer {
+            1000.. if !is_loaded => Duration::from_millis(random.pick(&[0, 0, 0, 0, 5, 300])),
+            _ => Duration::ZERO,
         };
-        let cost = Duration::from_nanos(random.pick(&[1000, 10_000, 40_000]));
-        let limits = Limits {
-            connections: random.pick(&[2, 30, usize::MAX, usize::MAX, usize::MAX]),
-            memory: random.pick(&[256 * 1024, 32 << 20, 32 << 20]),
-            events: random.pick(&[4, 64, 512]),
-            buffer: random.pick(&[20_000, 64 * 1024]),
-            accepts: random.pick(&[1, 64]),
-            ..Limits::default()
+        let late = Duration::from_millis(60) + cost * 7000 + delay;
+        let files = files(&mut random);
+        let folder = Folder::new(&seed.to_string(), &files);
+        let has_listings = profile != Profile::TcpOnly && random.one_in(3);
+        if has_listings {
+            folder.add_many();
+        }
+        let is_roomy = limits.connections > 1000
+            && hostility.descriptors > 1000
+            && hostility.shortage == 0
+            && hostility.strange_accept == 0
+            && hostility.outage.is_none();
+        let places = limits.connections.min(hostility.descriptors);
+        let scale = match limits.buffer {
+            1000.. if delay.as_millis() > 100 => 10,
+            1000.. => 1,
+            tiny => 2000 / tiny,
         };
-        let files: Files = Rc::new(vec![
-            ("/a.txt", random.bytes(80)),
-            ("/page.html", random.bytes(10_000)),
-            ("/large.bin", random.bytes(90_000)),
-        ]);
-        let folder = Folder::new(seed, &files);
-        let mut world = World::new(random.fork(), hostility, cost);
-        world.scarce = limits.memory < 1 << 20;
-        let world = Rc::new(RefCell::new(world));
+        let crowd = Crowd { profile, is_roomy, places, scale, files };
+
+        let checks = Checks::new(limits, late, delay);
+        let world = Rc::new(RefCell::new(World::new(random.fork(), hostility, cost, checks)));
         let mut kernel = Simulated { world: world.clone() };
         let now = kernel.now();
-        let site = Site::in_directory(&folder.0, false, &now).expect("a site");
+        if is_loaded {
+            world.borrow_mut().least_buffer = 40_000;
+        }
+        let site = Site::in_directory(&folder.site(), has_listings, &now).expect("a site");
         let what = |what| world.borrow_mut().add(what);
         let listener = || What::Listener { backlog: VecDeque::new(), closed: false };
         let listeners = [what(listener()), what(listener())];
-        let udp = what(What::Datagrams { incoming: VecDeque::new(), outgoing: Vec::new() });
+        let udp = what(What::Datagrams(Post::default()));
         let bell = what(What::Bell(Vec::new()));
-        let handles = [listeners[0], listeners[1], udp, bell].map(|socket| kernel.handle(socket));
+        let sockets = [listeners[0], listeners[1], udp, bell];
+        let [tcp, http, datagrams, ringer] = sockets.map(|socket| kernel.handle(socket));
+        (world.borrow_mut().listeners, world.borrow_mut().udp) = (listeners, udp);
+        let unwatched = std::mem::take(&mut world.borrow_mut().hostility.unwatched);
         let mut event_loop = EventLoop::new(kernel, site, limits);
-        let [tcp, http, datagrams, ringer] = handles;
-        let options = UpperOptions { idle: upper::IDLE, read: limits.buffer, ..UpperOptions::default() };
+        let options = UpperOptions { idle: IDLE, read, delay, ..UpperOptions::default() };
         event_loop.add_listener(Listener::new(tcp, Service::Upper(Arc::new(options)))).unwrap();
-        let options =
-            HttpOptions { keep_alive: web::KEEP_ALIVE, close_on_error: false, upper: true, logged: false };
+        let logged = random.one_in(2);
+        let log = logged.then(|| {
+            let (path, reader) = folder.pipe();
+            event_loop.log_to(AccessLog::open(&Destination::File(path)).expect("the reader is there"));
+            reader
+        });
+        let options = HttpOptions { keep_alive: KEEP_ALIVE, close_on_error: false, upper: true, logged };
         event_loop.add_listener(Listener::new(http, Service::Http(Arc::new(options)))).unwrap();
         event_loop.add_udp(Udp::new(datagrams, Answers::new(vec![], false, &now))).unwrap();
         event_loop.add_bell(ringer, Ring::Stop).unwrap();
-        Scenario { world, event_loop, limits, bell, base: 4, random, listeners, udp, files, folder }
+        world.borrow_mut().hostility.unwatched = unwatched;
+        Scenario { world, event_loop, limits, crowd, bell, random, folder, log }
     }
 
     pub fn run(mut self) -> String {
-        self.crowd();
+        self.crowd.comes(&mut self.random, &mut self.world.borrow_mut());
         self.world.borrow_mut().end_after(END);
-        let shrink_at = Duration::from_millis(self.random.range(1, 3000) as u64);
-        let mut turns = 0_u64;
-        let mut shrunk = false;
+        let change_at = Duration::from_millis(self.random.range(1, 3000) as u64);
+        let mut is_changed = false;
         while !self.world.borrow().is_over {
-            assert!(self.event_loop.turn().expect("polling works"), "it ends, and nobody asked for that");
-            turns += 1;
-            assert!(self.event_loop.held() <= self.limits.memory, "more memory is held than there may be");
-            if !shrunk && self.world.borrow().now > shrink_at {
-                shrunk = true;
-                std::fs::write(self.folder.0.join(&SHRINKING[1..]), b"short").expect("a file");
-                std::fs::write(self.folder.0.join("_redirects"), b"/old /a.txt\n").expect("a file");
+            assert!(self.turn(), "it ends, and nobody asked for that");
+            if !is_changed && self.world.borrow().now > change_at {
+                is_changed = true;
+                self.folder.change();
             }
         }
-        self.everybody_is_done();
-        let (longest, most) = (self.world.borrow().longest_lap, self.longest_lap());
-        assert!(longest < most, "a turn of the loop took {longest:?}, and should take {most:?} at most");
-        assert_eq!(self.event_loop.connections(), 0, "connections are left");
-        assert_eq!(self.world.borrow().open_sockets(), self.base, "sockets are left");
-        assert_eq!(self.event_loop.held(), 0, "memory is left");
+        let unfinished = self.world.borrow().unfinished();
+        assert!(unfinished.is_empty(), "{} are not done: {unfinished:#?}", unfinished.len());
+        self.nothing_is_left();
         self.stop();
-        let world = self.world.borrow();
+        let Scenario { world, event_loop, log, folder, .. } = self;
+        drop(event_loop);
+        if let Some(log) = log {
+            log.end(world.borrow().now, world.borrow().answered);
+        }
+        drop(folder);
+        let world = world.borrow();
+        let (seconds, checks) = (world.now.as_secs_f64(), &world.checks);
         format!(
-            "{:.0} simulated seconds, {} events, {} faults, {turns} turns, the longest {:?}",
-            world.now.as_secs_f64(),
-            world.events,
-            world.faults,
-            world.longest_lap
+            "{seconds:.0} simulated seconds, {} events, {} faults; {} turns, the longest {:?}, at most {} of them waited for",
+            world.events, world.faults, checks.turn, checks.longest_turn, checks.longest_waiting
         )
     }
 
-    /// Everybody who comes, at times of their own.
-    fn crowd(&mut self) {
-        let places = self.limits.connections.min(self.world.borrow().hostility.descriptors);
-        let busy = self.random.pick(&[0, 5, 300]).min(places);
-        let others = self.random.pick(&[5, 60, 200]).min(places.saturating_mul(2));
-        let [tcp, http] = self.listeners;
-        let mut peers: Vec<(Box<dyn Peer>, u64)> = Vec::new();
-        for _ in 0..busy {
-            let shouter = Shouter::new(upper::Kind::Busy, self.random.fork(), tcp);
-            peers.push((Box::new(shouter), self.random.range(0, 100) as u64));
-        }
-        for _ in 0..others {
-            let upper = self.random.pick(&upper::KINDS);
-            let web = self.random.pick(&web::KINDS);
-            // A newcomer has a claim to be heard soon only where there are places for all.
-            let web = if web == web::Kind::Newcomer && !self.is_roomy() { web::Kind::Asks } else { web };
-            let when = self.random.range(0, 3000) as u64;
-            let takes_long = matches!(upper, upper::Kind::Slow | upper::Kind::Stuck | upper::Kind::Silent);
-            if places >= 30 || !takes_long {
-                peers.push((Box::new(Shouter::new(upper, self.random.fork(), tcp)), when));
-            }
-            let visitor = Visitor::new(web, self.random.fork(), http, &self.files);
-            peers.push((Box::new(visitor), self.random.range(0, 3000) as u64));
-        }
-        for number in 0..self.random.pick(&[0, 3, 20]) {
-            let caller = Caller::new(self.random.fork(), self.udp, number);
-            peers.push((Box::new(caller), self.random.range(0, 3000) as u64));
-        }
+    /// One turn of the loop, and what must hold after it.
+    pub fn turn(&mut self) -> bool {
+        let goes_on = self.event_loop.turn().expect("polling works");
         let mut world = self.world.borrow_mut();
-        for (peer, after) in peers {
-            world.invite(peer, Duration::from_millis(after));
+        world.checks.turn += 1;
+        let held = self.event_loop.held();
+        assert!(held <= self.limits.memory, "more memory is held than there may be");
+        if world.checks.turn.is_multiple_of(8) {
+            let owed = world.owed();
+            assert!(owed <= held as u64, "{owed} bytes are owed, and {held} are said to be held");
         }
-    }
-
-    /// How long a turn of the loop may take: both laps, those who are due, and the first turns of newcomers.
-    fn longest_lap(&self) -> Duration {
-        2 * self.limits.lap + self.world.borrow().cost * 2000
-    }
-
-    fn is_roomy(&self) -> bool {
-        let world = self.world.borrow();
-        self.limits.connections > 1000
-            && world.hostility.descriptors > 1000
-            && world.hostility.shortage == 0
-            && world.hostility.strange_accept == 0
-    }
-
-    fn everybody_is_done(&self) {
-        let world = self.world.borrow();
-        let unfinished: Vec<String> =
-            world.peers.iter().flatten().filter(|peer| !peer.is_done()).map(|peer| peer.story()).collect();
-        assert!(unfinished.is_empty(), "{} are not done: {unfinished:#?}", unfinished.len());
-    }
-
-    /// The end, with some who wait for replies.
-    fn stop(&mut self) {
-        let [tcp, http] = self.listeners;
-        let mut peers: Vec<Box<dyn Peer>> = Vec::new();
-        for _ in 0..10 {
-            peers.push(Box::new(Shouter::short(self.random.fork(), tcp)));
-            peers.push(Box::new(Visitor::new(web::Kind::Newcomer, self.random.fork(), http, &self.files)));
+        if let Some(log) = &mut self.log {
+            log.look(world.now, world.answered);
         }
-        {
+        // Both laps, those who are due, and the first turns of newcomers.
+        let (longest, most) = (world.checks.longest_turn, 2 * self.limits.lap + world.cost * 1500);
+        assert!(longest < most, "a turn of the loop took {longest:?}, and should take {most:?} at most");
+        goes_on
+    }
+
+    /// Everybody has left.
+    fn nothing_is_left(&mut self) {
+        assert_eq!(self.event_loop.connections(), 0, "connections are left");
+        assert_eq!(self.world.borrow().open, 4, "sockets are left");
+        assert_eq!(self.event_loop.held(), 0, "memory is left");
+        let before = {
             let mut world = self.world.borrow_mut();
             world.hostility = Hostility { descriptors: usize::MAX, ..Hostility::default() };
-            world.peers.clear();
-            for peer in peers {
-                world.invite(peer, Duration::ZERO);
-            }
-            let bell = self.bell;
-            world.ring_later(bell, Duration::from_micros(self.random.range(1, 2000) as u64));
-            world.end_after(Duration::from_secs(60));
+            world.end_after(QUIET);
+            world.checks.vain_waits
+        };
+        while !self.world.borrow().is_over {
+            assert!(self.turn(), "it ends, and nobody asked for that");
         }
-        let begun = self.world.borrow().now;
-        while self.event_loop.turn().expect("polling works") {
-            assert!(!self.world.borrow().is_over, "it doesn't end");
-        }
-        let took = self.world.borrow().now - begun;
-        assert!(took < self.limits.drain + Duration::from_secs(1), "the end took {took:?}");
+        let vain = self.world.borrow().checks.vain_waits - before;
+        assert!(vain <= 3 + QUIET.as_secs(), "nobody is there, and the loop has woken {vain} times");
     }
 }

@@ -1,11 +1,16 @@
-//! A simulated kernel's state: virtual time, sockets with bounded buffers, and edges as epoll(7) gives them.
+//! A simulated world: virtual time, sockets, what happens when, and how hostile all that is.
 //!
-//! What a peer can do to a socket is here; what the server can do to it is in `kernel.rs`.
+//! What peers do to a socket is in `network.rs`, what the server does in `kernel.rs`, and what must hold
+//! whatever they do in `checks.rs`.
 
+use crate::peers::{Peer, Service};
 use crate::random::Random;
+use crate::stream::Stream;
+use rustix::io::Errno;
+use shoutd::kernel::{Interest, Readiness};
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -14,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// The world, as the kernel, its sockets and the peers share it.
 pub type Shared = Rc<RefCell<World>>;
 
-/// How hostile a world is. Each number is "once in so many calls", 0 is never.
+/// How hostile a world is. Numbers are "once in so many calls", 0 is never.
 #[derive(Clone, Debug, Default)]
 pub struct Hostility {
     /// A call is interrupted.
@@ -23,14 +28,36 @@ pub struct Hostility {
     pub short_send: usize,
     /// A send, or an accept, fails for want of memory.
     pub shortage: usize,
-    /// An accepted connection is gone already, or accepting fails in a way that nobody has heard of.
+    /// A connection is found to be broken when it is read from (ECONNRESET, ETIMEDOUT, EHOSTUNREACH).
+    pub broken: usize,
+    /// An accepted connection is gone already.
     pub strange_accept: usize,
-    /// A datagram call fails in a way that nobody has heard of.
+    /// A connection can't be watched.
+    pub unwatched: usize,
+    /// A datagram call fails.
     pub strange_datagram: usize,
+    /// There is no room for an answer to a datagram.
+    pub full_datagrams: usize,
+    /// A bell can't be read.
+    pub bell: usize,
     /// An event is told that says nothing new.
     pub spurious: usize,
+    /// An event is told of somebody who has left: a descriptor that a child has inherited.
+    pub stale: usize,
+    /// A signal that has nothing to say interrupts every wait that lasts until then.
+    pub signals: Option<Duration>,
     /// Descriptors that there are, sockets and listeners together.
     pub descriptors: usize,
+    /// Something that fails for a while, whatever is tried.
+    pub outage: Option<(Outage, Duration, Duration)>,
+}
+
+/// What may fail for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    Accept(Errno),
+    Datagrams(Errno),
+    Descriptors,
 }
 
 pub struct World {
@@ -43,22 +70,30 @@ pub struct World {
     /// What each call costs.
     pub cost: Duration,
     pub sockets: Vec<Socket>,
+    /// Bytes that each buffer of a connection has at least.
+    pub least_buffer: usize,
+    /// The listener of each service, and the UDP socket.
+    pub listeners: [usize; 2],
+    pub udp: usize,
+    /// Sockets that the server has open, the streams among them.
+    pub open: usize,
+    pub streams: Vec<usize>,
     /// Watched sockets of which there is something new to tell, in the order in which it came.
     pub ready: VecDeque<usize>,
+    /// What sockets were watched under that are closed.
+    pub old_tokens: Vec<usize>,
     agenda: BinaryHeap<Reverse<(Duration, usize, Happening)>>,
     order: usize,
     pub peers: Vec<Option<Box<dyn Peer>>>,
     /// The time that the run was to take is over.
     pub is_over: bool,
-    /// Memory is so scarce that anybody may be reset.
-    pub scarce: bool,
+    /// The server has been told to stop.
+    pub is_stopping: bool,
+    /// Replies of HTTP that are complete, and lines of the access log, as far as they are counted.
+    pub answered: u64,
+    pub checks: crate::checks::Checks,
     pub events: u64,
     pub faults: u64,
-    /// When waiting last ended, and what has been moved since.
-    pub last_wait: Duration,
-    pub longest_lap: Duration,
-    pub moved: u64,
-    pub idle_waits: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,22 +108,11 @@ enum Happening {
     Over,
 }
 
-/// Somebody on the other side of the network.
-pub trait Peer {
-    /// Does what it wants to do now, and says when to be woken again ([`World::wake`]), if ever.
-    fn act(&mut self, me: usize, world: &mut World);
-
-    /// Whether it has had all it wanted.
-    fn is_done(&self) -> bool;
-
-    /// What it is and how far it got.
-    fn story(&self) -> String;
-}
-
 #[derive(Debug)]
 pub struct Socket {
     pub what: What,
     pub token: Option<usize>,
+    pub interest: Interest,
     pub open: bool,
     queued: bool,
 }
@@ -97,47 +121,22 @@ pub struct Socket {
 pub enum What {
     Listener { backlog: VecDeque<usize>, closed: bool },
     Stream(Box<Stream>),
-    Datagrams { incoming: VecDeque<(Vec<u8>, SocketAddr)>, outgoing: Vec<(Vec<u8>, SocketAddr)> },
+    Datagrams(Post),
     Bell(Vec<u8>),
 }
 
-/// A connection, both directions.
-#[derive(Debug)]
-pub struct Stream {
-    pub inbox: VecDeque<u8>,
-    pub inbox_size: usize,
-    pub peer_fin: bool,
-    pub peer_reset: bool,
-    pub outbox: VecDeque<u8>,
-    pub outbox_size: usize,
-    /// The server was refused, and is to be told when there is room.
-    pub wants_room: bool,
-    pub server_fin: bool,
-    pub server_reset: bool,
-    /// The server's end is closed.
-    pub closed: bool,
-    pub linger_zero: bool,
-    /// A call on it failed in a way that the server has to take for its end.
-    pub wounded: bool,
-    /// Bytes that the peer has read.
-    pub taken: u64,
-    /// When it was accepted.
-    pub accepted: Option<Duration>,
-    /// When the server last sent something.
-    pub written: Duration,
-}
-
-/// What a peer finds when it reads.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Found {
-    Bytes(Vec<u8>),
-    Nothing,
-    Fin,
-    Reset,
+/// The datagrams that are on their way.
+#[derive(Debug, Default)]
+pub struct Post {
+    pub incoming: VecDeque<(Vec<u8>, SocketAddr)>,
+    pub outgoing: BTreeMap<u16, Vec<Vec<u8>>>,
+    /// Answers that were thrown away.
+    pub lost: BTreeMap<u16, Vec<Vec<u8>>>,
+    pub is_full: bool,
 }
 
 impl World {
-    pub fn new(random: Random, hostility: Hostility, cost: Duration) -> World {
+    pub fn new(random: Random, hostility: Hostility, cost: Duration, checks: crate::checks::Checks) -> World {
         World {
             now: Duration::ZERO,
             start: Instant::now(),
@@ -146,23 +145,33 @@ impl World {
             hostility,
             cost,
             sockets: Vec::new(),
+            least_buffer: 100,
+            listeners: [0; 2],
+            udp: 0,
+            open: 0,
+            streams: Vec::new(),
             ready: VecDeque::new(),
+            old_tokens: Vec::new(),
             agenda: BinaryHeap::new(),
             order: 0,
             peers: Vec::new(),
             is_over: false,
-            scarce: false,
+            is_stopping: false,
+            answered: 0,
+            checks,
             events: 0,
             faults: 0,
-            last_wait: Duration::ZERO,
-            longest_lap: Duration::ZERO,
-            moved: 0,
-            idle_waits: 0,
         }
     }
 
+    /// A socket that the server has from the start.
     pub fn add(&mut self, what: What) -> usize {
-        self.sockets.push(Socket { what, token: None, open: true, queued: false });
+        self.open += 1;
+        self.push(what, true)
+    }
+
+    pub fn push(&mut self, what: What, open: bool) -> usize {
+        self.sockets.push(Socket { what, token: None, interest: Interest::Reading, open, queued: false });
         self.sockets.len() - 1
     }
 
@@ -173,9 +182,43 @@ impl World {
         }
     }
 
-    /// Sockets that the server has open.
-    pub fn open_sockets(&self) -> usize {
-        self.sockets.iter().filter(|socket| socket.open).count()
+    pub fn post(&mut self) -> &mut Post {
+        match &mut self.sockets[self.udp].what {
+            What::Datagrams(post) => post,
+            other => panic!("{other:?} is for no datagrams"),
+        }
+    }
+
+    pub fn listener(&self, service: Service) -> usize {
+        self.listeners[usize::from(service == Service::Web)]
+    }
+
+    /// Whether something fails just now, whatever is tried.
+    pub fn fails_now(&self) -> Option<Outage> {
+        let (what, from, until) = self.hostility.outage?;
+        (from..until).contains(&self.now).then_some(what)
+    }
+
+    /// What a socket has to say, as epoll(7) says it.
+    pub fn readiness(&self, socket: usize) -> Readiness {
+        let watched = &self.sockets[socket];
+        let said = match &watched.what {
+            What::Listener { backlog, .. } => {
+                Readiness { readable: !backlog.is_empty(), ..Readiness::default() }
+            }
+            What::Datagrams(post) => Readiness {
+                readable: !post.incoming.is_empty(),
+                writable: !post.is_full,
+                ..Readiness::default()
+            },
+            What::Bell(bytes) => Readiness { readable: !bytes.is_empty(), ..Readiness::default() },
+            What::Stream(stream) => stream.readiness(),
+        };
+        Readiness {
+            writable: said.writable && (watched.interest != Interest::Reading || said.broken),
+            urgent: said.urgent && watched.interest == Interest::Everything,
+            ..said
+        }
     }
 
     /// Time passes, and what is due by then happens.
@@ -197,7 +240,12 @@ impl World {
                     self.peers[peer] = Some(acting);
                 }
                 Happening::Room(socket) => self.room(socket),
-                Happening::Bell(bell) => self.ring(bell),
+                Happening::Bell(bell) => {
+                    if let What::Bell(bytes) = &mut self.sockets[bell].what {
+                        bytes.push(1);
+                    }
+                    self.edge(bell);
+                }
                 Happening::Over => self.is_over = true,
             }
         }
@@ -208,15 +256,14 @@ impl World {
         self.agenda.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// A peer wants to act after so much time.
-    pub fn wake(&mut self, peer: usize, after: Duration) {
-        self.schedule(after, Happening::Peer(peer));
-    }
-
     /// Somebody new comes after so much time.
     pub fn invite(&mut self, peer: Box<dyn Peer>, after: Duration) {
         self.peers.push(Some(peer));
-        self.wake(self.peers.len() - 1, after);
+        self.wake_later(self.peers.len() - 1, after);
+    }
+
+    pub fn wake_later(&mut self, peer: usize, after: Duration) {
+        self.schedule(after, Happening::Peer(peer));
     }
 
     pub fn ring_later(&mut self, bell: usize, after: Duration) {
@@ -250,131 +297,24 @@ impl World {
         self.sockets[socket].queued = false;
     }
 
-    /// The peer has made room, or time has: whoever was refused is told if it is a third at least.
-    fn room(&mut self, socket: usize) {
-        let stream = self.stream(socket);
-        if stream.wants_room && stream.has_room() {
-            stream.wants_room = false;
-            self.edge(socket);
-        }
-    }
-
-    /// A peer connects to a listener. `None` if that is refused.
-    pub fn connect(&mut self, listener: usize) -> Option<usize> {
-        let (inbox_size, outbox_size) = (self.random.range(100, 60_000), self.random.range(100, 60_000));
-        let stream = Stream {
-            inbox: VecDeque::new(),
-            inbox_size,
-            peer_fin: false,
-            peer_reset: false,
-            outbox: VecDeque::new(),
-            outbox_size,
-            wants_room: false,
-            server_fin: false,
-            server_reset: false,
-            closed: false,
-            linger_zero: false,
-            wounded: false,
-            taken: 0,
-            accepted: None,
-            written: Duration::ZERO,
-        };
-        let is_open = self.sockets[listener].open;
-        let connected = self.sockets.len();
-        match &mut self.sockets[listener].what {
-            What::Listener { backlog, closed: false } if is_open => backlog.push_back(connected),
-            _ => return None,
-        }
-        self.add(What::Stream(Box::new(stream)));
-        self.sockets[connected].open = false; // nobody has it yet
-        self.edge(listener);
-        Some(connected)
-    }
-
-    /// A peer sends: how many bytes there was room for; `None` after a reset.
-    pub fn send(&mut self, socket: usize, bytes: &[u8]) -> Option<usize> {
-        let stream = self.stream(socket);
-        if stream.server_reset {
-            return None;
-        }
-        if stream.closed {
-            // Nobody is there: the kernel answers with a reset, which may destroy what is still to be read.
-            stream.server_reset = true;
-            stream.outbox.clear();
-            return None;
-        }
-        let count = bytes.len().min(stream.inbox_size - stream.inbox.len());
-        stream.inbox.extend(&bytes[..count]);
-        if count > 0 {
-            self.edge(socket);
-        }
-        Some(count)
-    }
-
-    /// A peer reads at most so many bytes.
-    pub fn receive(&mut self, socket: usize, most: usize) -> Found {
-        let stream = self.stream(socket);
-        if stream.server_reset && stream.outbox.is_empty() {
-            return Found::Reset;
-        }
-        let count = most.min(stream.outbox.len());
-        if count == 0 {
-            return if stream.server_fin && stream.outbox.is_empty() { Found::Fin } else { Found::Nothing };
-        }
-        let bytes = stream.outbox.drain(..count).collect();
-        stream.taken += count as u64;
-        self.room(socket);
-        Found::Bytes(bytes)
-    }
-
-    /// A peer sends its FIN.
-    pub fn finish(&mut self, socket: usize) {
-        self.stream(socket).peer_fin = true;
-        self.edge(socket);
-    }
-
-    /// A peer resets the connection.
-    pub fn reset(&mut self, socket: usize) {
-        let stream = self.stream(socket);
-        stream.peer_reset = true;
-        stream.outbox.clear();
-        self.edge(socket);
-    }
-
-    /// A datagram arrives; where there is no room for it, it is lost.
-    pub fn datagram(&mut self, socket: usize, bytes: Vec<u8>, source: SocketAddr) -> bool {
-        let arrived = match &mut self.sockets[socket].what {
-            What::Datagrams { incoming, .. } if incoming.len() < 500 => {
-                incoming.push_back((bytes, source));
-                true
+    /// There is room again, made by the peer or by time: the server is told if it was refused.
+    pub fn room(&mut self, socket: usize) {
+        let turn = self.checks.turn;
+        match &mut self.sockets[socket].what {
+            What::Stream(stream) if stream.wants_room && stream.has_room() => {
+                stream.wants_room = false;
+                if stream.is_blocked {
+                    stream.ready_since = Some(turn);
+                }
             }
-            _ => false,
-        };
-        if arrived {
-            self.edge(socket);
+            What::Datagrams(post) => post.is_full = false,
+            _ => return,
         }
-        arrived
+        self.edge(socket);
     }
 
-    /// The answers that were sent to somebody.
-    pub fn answers(&mut self, socket: usize, to: SocketAddr) -> Vec<Vec<u8>> {
-        let What::Datagrams { outgoing, .. } = &mut self.sockets[socket].what else { return Vec::new() };
-        let (for_them, others) = outgoing.drain(..).partition(|(_, address)| *address == to);
-        *outgoing = others;
-        for_them.into_iter().map(|(bytes, _): (Vec<u8>, SocketAddr)| bytes).collect()
-    }
-
-    /// A signal.
-    pub fn ring(&mut self, bell: usize) {
-        if let What::Bell(bytes) = &mut self.sockets[bell].what {
-            bytes.push(1);
-        }
-        self.edge(bell);
-    }
-}
-
-impl Stream {
-    pub fn has_room(&self) -> bool {
-        self.peer_reset || self.outbox_size - self.outbox.len() >= self.outbox_size.div_ceil(3)
+    /// Who isn't done yet.
+    pub fn unfinished(&self) -> Vec<String> {
+        self.peers.iter().flatten().filter(|peer| !peer.is_done()).map(|peer| peer.story()).collect()
     }
 }

@@ -1,127 +1,112 @@
 //! Those on the other side: scripted clients that verify every byte they get.
+//!
+//! A script knows the network by [`Network`] alone, so the same scripts run in the simulated world and over
+//! real sockets.
 
 pub mod datagrams;
+pub mod requests;
 pub mod upper;
 pub mod web;
+pub mod wire;
 
-use crate::random::Random;
-use crate::world::{Found, World};
 use std::time::Duration;
 
-/// How late a deadline may be kept, however busy the server is.
-pub const LATE: Duration = Duration::from_millis(400);
+/// Somebody on the other side of the network.
+pub trait Peer {
+    /// Does what it wants to do now, and says when to be woken again ([`Network::wake`]), if ever.
+    fn act(&mut self, me: usize, network: &mut dyn Network);
 
-/// What all clients of a stream do: connect, send a little at a time, read at their own pace.
-pub struct Wire {
-    pub random: Random,
-    listener: usize,
-    pub socket: Option<usize>,
-    pub sent: usize,
-    /// Bytes that they send, and read, at once.
-    send_at_once: usize,
-    read_at_once: usize,
-    /// The time between their steps, at most; more as long as nothing happens.
-    gap: Duration,
-    waits: u32,
-    quick: bool,
+    /// Whether it has had all it wanted.
+    fn is_done(&self) -> bool;
+
+    /// What it is and how far it got.
+    fn story(&self) -> String;
 }
 
-/// What reading came to.
-pub enum Got {
+/// Whose connection it is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    Upper,
+    Web,
+}
+
+/// What a peer finds when it reads.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
     Bytes(Vec<u8>),
     Nothing,
     Fin,
-    /// A reset that may be: it was made necessary.
     Reset,
 }
 
-impl Wire {
-    /// Somebody with so many bytes to send, in at most some thousand steps.
-    pub fn new(mut random: Random, listener: usize, length: usize) -> Wire {
-        let send_at_once = random.pick(&[1, 7, 100, 1000, 100_000]).max(length / 500);
-        let read_at_once = random.pick(&[1, 50, 1000, 100_000, 100_000]).max(length / 500);
-        let gap = Duration::from_micros(random.pick(&[50, 1000, 20_000]));
-        Wire {
-            random,
-            listener,
-            socket: None,
-            sent: 0,
-            send_at_once,
-            read_at_once,
-            gap,
-            waits: 0,
-            quick: false,
-        }
-    }
+/// What is known of a connection besides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Status {
+    /// Since when the server has it; `None` where it hasn't taken it yet.
+    pub accepted: Option<Duration>,
+    /// The server has half-closed it.
+    pub finished: bool,
+    /// The server has reset it.
+    pub reset: bool,
+    /// A reset is to be expected: a fault of the system, or a lack of memory.
+    pub may_be_reset: bool,
+    /// When the server last sent something.
+    pub written: Duration,
+}
 
-    /// Somebody who takes all that there is, so that only the server's pace counts.
-    pub fn quick(random: Random, listener: usize) -> Wire {
-        let gap = Duration::from_micros(50);
-        Wire {
-            random,
-            listener,
-            socket: None,
-            sent: 0,
-            send_at_once: 100_000,
-            read_at_once: 100_000,
-            gap,
-            waits: 0,
-            quick: true,
-        }
-    }
+/// What a peer can do.
+pub trait Network {
+    /// Since the start.
+    fn now(&self) -> Duration;
 
-    /// Connects if that has not been done. False if nobody listens.
-    pub fn connect(&mut self, world: &mut World) -> bool {
-        if self.socket.is_none() {
-            self.socket = world.connect(self.listener);
-        }
-        self.socket.is_some()
-    }
+    /// Has a peer act again after so much time.
+    fn wake(&mut self, peer: usize, after: Duration);
 
-    pub fn socket(&self) -> usize {
-        self.socket.expect("connected")
-    }
+    /// How late the server may be, however busy it is.
+    fn late(&self) -> Duration;
 
-    /// Sends a little of what is left of these bytes.
-    pub fn send(&mut self, world: &mut World, all: &[u8]) {
-        let most = if self.quick { all.len() } else { self.random.range(1, self.send_at_once) };
-        let piece = &all[self.sent..all.len().min(self.sent + most)];
-        if !piece.is_empty() {
-            let count = world.send(self.socket(), piece).unwrap_or(0);
-            self.sent += count;
-            self.waits = if count > 0 { 0 } else { self.waits };
-        }
-    }
+    /// By how much it may be too early, as it doesn't look at the clock all the time.
+    fn early(&self) -> Duration;
 
-    /// Reads a little. A reset is only understood where there was a reason for it: one that the world has, or
-    /// an `excuse` of the peer's own.
-    pub fn receive(&mut self, world: &mut World, excuse: bool) -> Got {
-        let most = self.random.range(1, self.read_at_once);
-        match world.receive(self.socket(), most) {
-            Found::Bytes(bytes) => {
-                self.waits = 0;
-                Got::Bytes(bytes)
-            }
-            Found::Nothing => Got::Nothing,
-            Found::Fin => Got::Fin,
-            Found::Reset => {
-                let stream = world.stream(self.socket());
-                assert!(stream.wounded || excuse || world.scarce, "reset without a reason");
-                Got::Reset
-            }
-        }
-    }
+    /// How late answers to datagrams may be: they may come after a pause.
+    fn late_answers(&self) -> Duration;
 
-    /// When to go on.
-    pub fn pause(&mut self) -> Duration {
-        self.waits = (self.waits + 1).min(8);
-        let most = (self.gap * (1 << (self.waits - 1))).min(self.gap.max(Duration::from_millis(5)));
-        Duration::from_nanos(self.random.range(100, most.as_nanos() as usize) as u64)
-    }
+    /// Whether the server has been told to stop: then it closes what rests.
+    fn is_stopping(&self) -> bool;
 
-    /// How long ago it was accepted; `None` if it hasn't been.
-    pub fn age(&self, world: &mut World) -> Option<Duration> {
-        let now = world.now;
-        world.stream(self.socket()).accepted.map(|accepted| now - accepted)
-    }
+    /// Whether it may stop without having read what has come: it pauses before each read.
+    fn may_be_unheard(&self) -> bool;
+
+    /// Connects. `None` if that is refused.
+    fn connect(&mut self, service: Service) -> Option<usize>;
+
+    /// Sends some of these bytes: how many there was room for; `None` after a reset.
+    fn send(&mut self, socket: usize, bytes: &[u8]) -> Option<usize>;
+
+    /// Sends a byte of urgent data, which is no part of the stream (send(2), MSG_OOB).
+    fn send_urgent(&mut self, socket: usize);
+
+    /// Reads at most so many bytes.
+    fn receive(&mut self, socket: usize, most: usize) -> Found;
+
+    /// Sends its FIN.
+    fn finish(&mut self, socket: usize);
+
+    /// Resets the connection.
+    fn reset(&mut self, socket: usize);
+
+    /// What is known of it.
+    fn status(&mut self, socket: usize) -> Status;
+
+    /// Sends a datagram from a port. False where the network has lost it.
+    fn datagram(&mut self, port: u16, bytes: &[u8]) -> bool;
+
+    /// The answers that have come back to a port.
+    fn answers(&mut self, port: u16) -> Vec<Vec<u8>>;
+
+    /// Answers to a port that the network has lost since this was last asked.
+    fn lost(&mut self, port: u16) -> Vec<Vec<u8>>;
+
+    /// A reply of HTTP is complete: there must be a line for it in the access log.
+    fn answered(&mut self);
 }

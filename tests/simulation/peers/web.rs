@@ -1,22 +1,14 @@
 //! Clients of HTTP.
 
-use super::{Got, LATE, Wire};
+use super::requests::{CHOICES, Expected, Files, request, response};
+use super::wire::Wire;
+use super::{Found, Network, Peer, Service};
 use crate::random::Random;
-use crate::world::{Peer, World};
-use std::rc::Rc;
+use std::collections::VecDeque;
 use std::time::Duration;
-
-/// How long the service lets a connection rest.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const STUCK: Duration = Duration::from_secs(30);
-
-/// The files of the site, by path.
-pub type Files = Rc<Vec<(&'static str, Vec<u8>)>>;
-
-/// A file that becomes shorter while it is sent.
-pub const SHRINKING: &str = "/shrinking.bin";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -26,6 +18,12 @@ pub enum Kind {
     HalfCloses,
     /// One request when the connection is new, as a newcomer.
     Newcomer,
+    /// Asks for something small now and then, and is answered soon, however many are busy.
+    Returns,
+    /// Has one request answered, and then rests until it is closed.
+    Rests,
+    /// Asks at the last moment, and must be heard if it isn't too late.
+    LastMoment,
     /// Says nothing, and must be closed when its time is over.
     Silent,
     /// Sends half a head, and must get a 408 when its time is over.
@@ -40,10 +38,13 @@ pub enum Kind {
     Vanishes,
 }
 
-pub const KINDS: [Kind; 9] = [
+pub const KINDS: [Kind; 12] = [
     Kind::Asks,
     Kind::HalfCloses,
     Kind::Newcomer,
+    Kind::Returns,
+    Kind::Rests,
+    Kind::LastMoment,
     Kind::Silent,
     Kind::Half,
     Kind::Drips,
@@ -52,21 +53,18 @@ pub const KINDS: [Kind; 9] = [
     Kind::Vanishes,
 ];
 
-/// What a response must be.
-#[derive(Debug)]
-struct Expected {
-    status: u16,
-    body: Option<Vec<u8>>,
-    is_head: bool,
-    may_be_cut: bool,
-}
-
 pub struct Visitor {
     kind: Kind,
     wire: Wire,
+    /// How long the service lets a connection rest.
+    keep_alive: Duration,
+    /// There may not be a place for it soon.
+    may_wait: bool,
     requests: Vec<u8>,
-    expected: std::collections::VecDeque<Expected>,
+    expected: VecDeque<Expected>,
     got: Vec<u8>,
+    /// With fewer bytes than this the next response isn't complete.
+    wanted: usize,
     finished: bool,
     answered: usize,
     /// The last response said that the connection is closed.
@@ -77,19 +75,22 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    pub fn new(kind: Kind, mut random: Random, listener: usize, files: &Files) -> Visitor {
+    pub fn new(kind: Kind, mut random: Random, files: &Files, keep_alive: Duration) -> Visitor {
         let count = match kind {
             Kind::Silent => 0,
-            Kind::Newcomer | Kind::Half | Kind::Drips => 1,
-            Kind::Stuck => 10,
+            Kind::Newcomer | Kind::Half | Kind::Drips | Kind::Rests | Kind::LastMoment => 1,
+            Kind::Stuck | Kind::Returns => 10,
             _ => random.pick(&[1, 1, 2, 5, 40]),
         };
-        let (mut requests, mut expected) = (Vec::new(), std::collections::VecDeque::new());
+        let (mut requests, mut expected) = (Vec::new(), VecDeque::new());
         for _ in 0..count {
             let choice = match kind {
                 Kind::Stuck => 0,
+                Kind::LastMoment => 5,
+                Kind::Returns => 5,
                 Kind::Drips => random.range(1, 5), // no body: that would take its time
-                _ => random.range(0, 8),
+                Kind::Newcomer | Kind::Rests => random.range(0, 8),
+                _ => random.range(0, CHOICES),
             };
             let (request, response) = request(choice, &mut random, files);
             requests.extend(request);
@@ -99,211 +100,262 @@ impl Visitor {
             requests.truncate(10);
         }
         let mut wire = match kind {
-            Kind::Newcomer | Kind::Stuck => Wire::quick(random, listener),
-            _ => Wire::new(random, listener, requests.len()),
+            Kind::Newcomer | Kind::Stuck | Kind::Rests | Kind::Returns => Wire::quick(random, Service::Web),
+            _ => Wire::new(random, Service::Web, requests.len()),
         };
         if matches!(kind, Kind::Asks | Kind::HalfCloses | Kind::Drips) {
             wire.read_at_once = wire.read_at_once.max(2000);
         }
+        let (got, wanted, answered, asked) = (Vec::new(), 0, 0, None);
+        let (finished, told, done, moved) = (false, false, false, Duration::ZERO);
         Visitor {
             kind,
             wire,
+            keep_alive,
+            may_wait: false,
             requests,
             expected,
-            got: Vec::new(),
-            finished: false,
-            answered: 0,
-            told: false,
-            asked: None,
-            moved: Duration::ZERO,
-            done: false,
+            got,
+            wanted,
+            finished,
+            answered,
+            told,
+            asked,
+            moved,
+            done,
         }
+    }
+
+    /// Wastes no time.
+    pub fn hurrying(mut self) -> Visitor {
+        self.wire.hurry();
+        self
+    }
+
+    /// The server may not have a place for it soon.
+    pub fn patiently(self) -> Visitor {
+        Visitor { may_wait: true, ..self }
     }
 
     /// Takes the responses that are complete.
-    fn understand(&mut self) {
-        while let Some(end) = self.got.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8(self.got[..end].to_vec()).expect("a head in ASCII");
-            let status: u16 = head[9..12].parse().expect("a status");
-            if status == 100 {
-                self.got.drain(..end + 4);
+    fn understand(&mut self, network: &mut dyn Network) {
+        while !self.got.is_empty() && self.got.len() >= self.wanted {
+            let is_head = self.expected.front().is_some_and(|expected| expected.is_head);
+            let response = match response(&self.got, is_head) {
+                Ok(response) => response,
+                Err(wanted) => {
+                    self.wanted = wanted;
+                    return;
+                }
+            };
+            self.wanted = 0;
+            self.got.drain(..response.length);
+            if response.status == 100 {
                 continue;
             }
-            let field = |name: &str| {
-                let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(name))?;
-                Some(line[name.len() + 1..].trim().to_owned())
-            };
-            let is_head = self.expected.front().is_some_and(|expected| expected.is_head);
-            let rest = &self.got[end + 4..];
-            let (body, length) = match (field("content-length"), field("transfer-encoding")) {
-                _ if is_head || status == 204 => (Vec::new(), 0),
-                (Some(length), None) => {
-                    let length: usize = length.parse().expect("a length");
-                    if rest.len() < length {
-                        return;
-                    }
-                    (rest[..length].to_vec(), length)
-                }
-                (None, Some(_)) => match unchunk(rest) {
-                    Some(body) => body,
-                    None => return,
-                },
-                other => panic!("a body without an end: {other:?}"),
-            };
-            self.got.drain(..end + 4 + length);
-            self.told = field("connection").is_some_and(|value| value == "close");
-            self.check(status, &body);
-        }
-    }
-
-    fn check(&mut self, status: u16, body: &[u8]) {
-        if status == 408 {
-            assert_eq!(self.kind, Kind::Half, "a request that came was not heard");
-            self.expected.clear();
-            return;
-        }
-        let expected = self.expected.pop_front().expect("a response to nothing that was asked");
-        assert_eq!(status, expected.status, "the wrong status");
-        if let Some(right) = &expected.body {
-            assert!(body == right, "a wrong body: {} bytes, not {}", body.len(), right.len());
-        }
-        self.answered += 1;
-    }
-
-    fn read(&mut self, world: &mut World) {
-        let cut = self.expected.front().is_some_and(|expected| expected.may_be_cut);
-        match self.wire.receive(world, cut || self.told) {
-            Got::Bytes(bytes) => {
-                self.moved = world.now;
-                self.got.extend(bytes);
-                self.understand();
+            self.told = response.closes;
+            network.answered();
+            if response.status == 408 {
+                assert_eq!(self.kind, Kind::Half, "a request that came was not heard");
+                self.expected.clear();
+                continue;
             }
-            Got::Nothing => {}
-            Got::Fin => {
+            self.expected.pop_front().expect("a response to nothing that was asked").check(&response);
+            self.answered += 1;
+        }
+    }
+
+    fn read(&mut self, network: &mut dyn Network) {
+        let cut = self.expected.front().is_some_and(|expected| expected.may_be_cut);
+        match self.wire.receive(network, cut || self.told) {
+            Found::Bytes(bytes) => {
+                self.moved = network.now();
+                self.got.extend_from_slice(&bytes);
+                self.understand(network);
+            }
+            Found::Nothing => {}
+            Found::Fin => {
                 let complete = self.got.is_empty() && (self.expected.is_empty() || self.told);
-                let is_right = match self.kind {
-                    Kind::Half => complete,
-                    Kind::Vanishes | Kind::Resets => true,
-                    _ => complete || cut,
-                };
-                let left = self.expected.len();
-                assert!(is_right, "a FIN, and {left} responses are missing, the first {:?}", self.got.len());
+                // A server that stops closes what rests, and what has just been asked for may come too late.
+                let unheard = self.got.is_empty() && network.is_stopping() && self.kind != Kind::Newcomer;
+                let is_right = matches!(self.kind, Kind::Vanishes | Kind::Resets) || complete || unheard;
+                let (left, bytes) = (self.expected.len(), self.got.len());
+                assert!(
+                    is_right || cut,
+                    "a FIN, {left} responses are missing, and the first has {bytes} bytes"
+                );
                 self.done = true;
             }
-            Got::Reset => self.done = true,
+            Found::Reset => self.done = true,
         }
     }
 
     /// Sends what is to be sent; and that was all, if it half-closes.
-    fn ask(&mut self, world: &mut World) {
+    fn ask(&mut self, network: &mut dyn Network) {
         if self.wire.sent < self.requests.len() {
-            self.wire.send(world, &self.requests);
+            if self.wire.send(network, &self.requests) {
+                self.moved = network.now();
+            }
         } else if self.kind == Kind::HalfCloses && !self.finished {
-            world.finish(self.wire.socket());
+            network.finish(self.wire.socket());
             self.finished = true;
         }
+    }
+
+    fn finish_if(&mut self, is_enough: bool, network: &mut dyn Network) {
+        if is_enough && !self.done {
+            network.finish(self.wire.socket());
+            self.done = true;
+        }
+    }
+
+    /// Closed for its silence: neither too early nor too late. Returns when to look again.
+    fn must_be_closed(&mut self, network: &mut dyn Network) -> Duration {
+        let status = network.status(self.wire.socket());
+        let Some(accepted) = status.accepted else { return Duration::from_millis(50) };
+        let rested = network.now() - accepted.max(self.moved);
+        let is_early =
+            rested + network.early() < self.keep_alive && !network.is_stopping() && !status.may_be_reset;
+        assert!(!self.done || !is_early, "closed after {rested:?}");
+        assert!(rested < self.keep_alive + network.late(), "still there after {rested:?} of silence");
+        Duration::from_millis(50)
     }
 }
 
 impl Peer for Visitor {
-    fn act(&mut self, me: usize, world: &mut World) {
-        if !self.wire.connect(world) {
+    fn act(&mut self, me: usize, network: &mut dyn Network) {
+        if !self.wire.connect(network) {
             self.done = true;
             return;
         }
         let mut pause = self.wire.pause();
-        let age = self.wire.age(world);
         match self.kind {
             Kind::Asks | Kind::HalfCloses => {
-                self.ask(world);
-                self.read(world);
-                if self.kind == Kind::Asks && self.expected.is_empty() && !self.done {
-                    world.finish(self.wire.socket());
-                    self.done = true;
-                }
+                self.ask(network);
+                self.read(network);
+                self.finish_if(self.kind == Kind::Asks && self.expected.is_empty(), network);
             }
             Kind::Newcomer => {
-                self.ask(world);
-                let asked = *self.asked.get_or_insert(world.now);
-                self.read(world);
-                assert!(
-                    self.answered > 0 || self.done || world.now - asked < LATE,
-                    "a newcomer's request is not answered after {:?}",
-                    world.now - asked
-                );
-                if self.answered > 0 && !self.done {
-                    world.finish(self.wire.socket());
-                    self.done = true;
+                self.ask(network);
+                let asked = *self.asked.get_or_insert(network.now());
+                self.read(network);
+                let (waits, most) = (network.now() - asked, 2 * network.late());
+                let answered = self.answered > 0 || !self.got.is_empty() || self.done || self.may_wait;
+                assert!(answered || waits < most, "a newcomer isn't answered after {waits:?}");
+                self.finish_if(self.answered > 0, network);
+            }
+            Kind::Returns => {
+                let next = (self.answered + 1) * self.requests.len() / 10;
+                if self.wire.sent < next {
+                    self.wire.send(network, &self.requests[..next]);
+                    self.asked = Some(network.now());
+                }
+                self.read(network);
+                let answered = self.answered * self.requests.len() / 10 == self.wire.sent;
+                if answered {
+                    pause = Duration::from_millis(self.wire.random.range(1, 400) as u64);
+                }
+                let is_in =
+                    self.answered > 0 || self.wire.age(network).is_some_and(|age| age > network.late());
+                let waits = network.now() - self.asked.unwrap_or_default();
+                let most = network.late();
+                let excuse = answered || !self.got.is_empty() || self.done || !is_in;
+                assert!(excuse || waits < most, "one who is known isn't answered after {waits:?}");
+                self.finish_if(self.expected.is_empty(), network);
+            }
+            Kind::LastMoment => {
+                let socket = self.wire.socket();
+                match network
+                    .status(socket)
+                    .accepted
+                    .map(|at| (at + self.keep_alive).saturating_sub(network.now()))
+                {
+                    None => {}
+                    // It sleeps until a moment before or behind the end of its time.
+                    Some(left) if !left.is_zero() && self.asked.is_none() => {
+                        let moment = Duration::from_micros(self.wire.random.range(0, 20_000) as u64);
+                        pause = (left + Duration::from_millis(2)).saturating_sub(moment);
+                        self.asked = Some(network.now());
+                    }
+                    Some(_) => self.ask(network),
+                }
+                // It may be too late: a FIN without an answer, or a reset for what came behind it.
+                match network.receive(socket, 100_000) {
+                    Found::Bytes(bytes) => {
+                        self.got.extend_from_slice(&bytes);
+                        self.understand(network);
+                        self.finish_if(self.answered > 0, network);
+                    }
+                    Found::Nothing => {}
+                    Found::Fin | Found::Reset => self.done = true,
                 }
             }
-            Kind::Silent => {
-                pause = Duration::from_millis(50);
-                self.read(world);
-                if let Some(age) = age {
-                    assert!(!self.done || age >= KEEP_ALIVE, "closed after {age:?}");
-                    assert!(age < KEEP_ALIVE + LATE, "still there after {age:?} of silence");
-                }
+            Kind::Rests if self.answered == 0 => {
+                self.ask(network);
+                self.read(network);
+            }
+            Kind::Rests | Kind::Silent => {
+                self.read(network);
+                pause = self.must_be_closed(network);
             }
             Kind::Half => {
-                self.ask(world);
+                self.ask(network);
                 pause = Duration::from_millis(50);
-                self.read(world);
+                let age = self.wire.age(network);
+                self.read(network);
+                let excuse = network.status(self.wire.socket()).may_be_reset || network.is_stopping();
                 if self.done {
-                    assert!(self.expected.is_empty() || world.scarce, "no 408 for half a head");
+                    assert!(self.expected.is_empty() || excuse, "no 408 for half a head");
                 }
                 if let Some(age) = age {
-                    assert!(!self.done || age >= KEEP_ALIVE, "closed after {age:?}");
-                    let most = HEAD_TIME + KEEP_ALIVE + Duration::from_secs(1) + LATE;
+                    assert!(
+                        !self.done || age + network.early() >= HEAD_TIME || excuse,
+                        "closed after {age:?}"
+                    );
+                    // The head may have begun at the end of the time for silence.
+                    let most = HEAD_TIME + self.keep_alive + network.late();
                     assert!(
                         age < most || !self.got.is_empty() || self.expected.is_empty(),
-                        "still there with half a head after {age:?}"
+                        "half a head is there after {age:?}"
                     );
                 }
             }
             Kind::Drips => {
                 if self.wire.sent < self.requests.len() {
                     let next = self.wire.sent + 1;
-                    self.wire.send(world, &self.requests[..next]);
+                    self.wire.send(network, &self.requests[..next]);
                 }
-                self.read(world);
+                self.read(network);
                 pause = Duration::from_millis(if self.wire.sent < self.requests.len() { 20 } else { 50 });
-                if self.answered > 0 && !self.done {
-                    world.finish(self.wire.socket());
-                    self.done = true;
-                }
+                self.finish_if(self.answered > 0, network);
             }
             Kind::Stuck => {
                 pause = Duration::from_millis(50);
-                let before = self.wire.sent;
-                self.ask(world);
-                if self.wire.sent > before {
-                    self.moved = world.now;
-                }
-                if world.stream(self.wire.socket()).server_reset {
+                self.ask(network);
+                let status = network.status(self.wire.socket());
+                if status.reset {
                     self.done = true;
-                } else if age.is_some() {
-                    let still = world.now - world.stream(self.wire.socket()).written.max(self.moved);
-                    assert!(
-                        still < STUCK + LATE,
-                        "a reader who takes nothing is still there after {still:?}"
-                    );
+                } else if let Some(accepted) = status.accepted.filter(|_| !network.is_stopping()) {
+                    let still = network.now() - status.written.max(self.moved).max(accepted);
+                    let most = STUCK + network.late();
+                    assert!(still < most, "a reader who takes nothing is still there after {still:?}");
                 }
             }
             Kind::Resets => {
-                self.ask(world);
-                self.read(world);
+                self.ask(network);
+                self.read(network);
                 if !self.done && self.wire.random.one_in(10) {
-                    world.reset(self.wire.socket());
+                    network.reset(self.wire.socket());
                     self.done = true;
                 }
             }
             Kind::Vanishes => {
-                self.ask(world);
+                self.ask(network);
                 self.done |= self.wire.random.one_in(10);
             }
         }
         if !self.done {
-            world.wake(me, pause);
+            network.wake(me, pause);
         }
     }
 
@@ -321,67 +373,5 @@ impl Peer for Visitor {
             self.answered,
             self.got.len()
         )
-    }
-}
-
-/// A request, and what must come back.
-fn request(choice: usize, random: &mut Random, files: &Files) -> (Vec<u8>, Expected) {
-    let get = |method: &str, path: &str| format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes();
-    let whole = |body: Option<Vec<u8>>| Expected { status: 200, body, is_head: false, may_be_cut: false };
-    match choice {
-        0 => {
-            let (path, content) = files.iter().max_by_key(|(_, content)| content.len()).expect("files");
-            (get("GET", path), whole(Some(content.clone())))
-        }
-        1..=3 => {
-            let (path, content) = random.pick(files);
-            (get("GET", path), whole(Some(content)))
-        }
-        4 => {
-            let (path, _) = random.pick(files);
-            (get("HEAD", path), Expected { is_head: true, ..whole(None) })
-        }
-        5 => (get("GET", "/missing"), Expected { status: 404, ..whole(None) }),
-        6 => {
-            let length = random.pick(&[0, 1, 500, 100_000]);
-            let body = random.bytes(length);
-            let head = format!("POST /upper HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
-            ([head.into_bytes(), body.clone()].concat(), whole(Some(body.to_ascii_uppercase())))
-        }
-        7 => {
-            let length = random.range(1, 5000);
-            let body = random.bytes(length);
-            let mut request =
-                b"POST /upper HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
-            let mut rest = &body[..];
-            while !rest.is_empty() {
-                let (chunk, behind) = rest.split_at(random.range(1, rest.len().min(900)));
-                request.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
-                request.extend(chunk);
-                request.extend(b"\r\n");
-                rest = behind;
-            }
-            request.extend(b"0\r\n\r\n");
-            (request, whole(Some(body.to_ascii_uppercase())))
-        }
-        _ => (get("GET", SHRINKING), Expected { may_be_cut: true, ..whole(None) }),
-    }
-}
-
-/// The content of a chunked body and how long it was; `None` while it isn't complete.
-fn unchunk(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let (mut body, mut at) = (Vec::new(), 0);
-    loop {
-        let line = bytes[at..].windows(2).position(|two| two == b"\r\n")?;
-        let size = std::str::from_utf8(&bytes[at..at + line]).expect("a chunk size");
-        let size = usize::from_str_radix(size, 16).expect("a chunk size");
-        at += line + 2;
-        body.extend_from_slice(bytes.get(at..at + size)?);
-        at += size;
-        assert_eq!(bytes.get(at..at + 2)?, b"\r\n");
-        at += 2;
-        if size == 0 {
-            return Some((body, at));
-        }
     }
 }
