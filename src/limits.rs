@@ -77,8 +77,12 @@ pub const FIRST_TURNS: usize = 8 * TURN;
 /// `--memory` says otherwise: some 300 of the worst peers, or a thousand times as many that read.
 pub const MEMORY: usize = 32 * 1024 * 1024;
 
+/// Bytes of each buffer that is lent while memory is scarce: enough for the head of a request and that of a reply with
+/// all that rules may add to it, and what a peer that doesn't read can then make us keep.
+pub const SMALL_DESK: usize = 20 * 1024;
+
 /// Bytes that must have been freed before free memory is given back to the system.
-pub const GIVE_BACK: usize = 1024 * 1024;
+pub const GIVE_BACK: usize = 256 * 1024;
 
 /// How often at most that is done.
 pub const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
@@ -227,6 +231,10 @@ pub const ALIKE_RATE: u32 = 8;
 /// Answers to such datagrams that it may owe in the first second, which a fast client needs for a list that is
 /// numbered. Two services on one host exchange some 13,000 datagrams in that time.
 pub const ALIKE_BURST: u32 = 16_384;
+
+/// Answers of those that are forgiven in a second where more than [`REPEATS`] are owed. A loop on one host, and each one
+/// that multiplies, is faster than that.
+pub const ALIKE_PACE: u32 = 1000;
 
 /// Of so many datagrams much like earlier ones one isn't answered, when too many answers are owed. A loop of one
 /// datagram ends after that many rounds at most, one of a thousand in about a second.

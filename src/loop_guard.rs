@@ -15,9 +15,10 @@
 //! Who owes [`limits::REPEATS`] answers by the first rule gets no more until something is forgiven. By the second one
 //! it misses one in [`limits::MISSED`], which an honest client takes for a lost datagram, while a loop ends with each
 //! answer that is missing: who only answers never speaks again. In the first second of the second rule
-//! [`limits::ALIKE_BURST`] may be owed, for clients that have a list to send. A client whose datagrams differ in more
-//! than numbers owes nothing. Nor does a service whose answers do, by a random word, say: content can't tell the
-//! two apart, and its loop goes on.
+//! [`limits::ALIKE_BURST`] may be owed, for clients that have a list to send. Who owes as many later gets no answer
+//! at all until it has been silent for a second, which ends a loop with a service that answers each datagram twice.
+//! A client whose datagrams differ in more than numbers owes nothing. Nor does a service whose answers do, by a
+//! random word, say: content can't tell the two apart, and its loop goes on.
 //!
 //! What was said is remembered by pairs of source and content (or likeness), so several forged datagrams in flight
 //! don't hide each other. The table has a fixed size and is hashed with keys nobody else knows. Within a set of
@@ -61,6 +62,17 @@ struct Account {
     answered: u32,
 }
 
+impl Account {
+    /// Forgives what is forgiven in so many times [`Rule::price`]: more where much is owed, so that only who is answered
+    /// more than [`limits::ALIKE_PACE`] times a second owes more and more.
+    fn forgive(&mut self, times: u32, rule: Rule) {
+        let fast = if rule == Rule::Alike { limits::ALIKE_PACE / TICKS } else { 1 };
+        let above = self.owed.saturating_sub(limits::REPEATS).div_ceil(fast).min(times);
+        self.owed -= (above * fast).min(self.owed.saturating_sub(limits::REPEATS));
+        self.owed = self.owed.saturating_sub(times - above);
+    }
+}
+
 /// How an account is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Rule {
@@ -79,7 +91,10 @@ impl Rule {
 
     /// Whether the next datagram gets its answer at `tick`.
     fn admits(self, account: &mut Account, tick: u32) -> bool {
-        let is_burst = tick.saturating_sub(account.since) < TICKS && account.owed < limits::ALIKE_BURST;
+        if account.owed >= limits::ALIKE_BURST {
+            return false;
+        }
+        let is_burst = tick.saturating_sub(account.since) < TICKS;
         if account.owed < limits::REPEATS || (self == Rule::Alike && is_burst) {
             return true;
         }
@@ -132,9 +147,13 @@ impl LoopGuard {
         if is_new {
             return None;
         }
-        let forgiven = tick.saturating_sub(account.settled) / rule.price();
-        account.settled += forgiven * rule.price();
-        account.owed = account.owed.saturating_sub(forgiven);
+        let passed = tick.saturating_sub(account.settled) / rule.price();
+        account.settled += passed * rule.price();
+        if account.owed < limits::ALIKE_BURST {
+            account.forgive(passed, rule);
+        } else if passed >= TICKS {
+            account.owed = 0;
+        }
         if account.owed == 0 {
             account.since = tick;
         }

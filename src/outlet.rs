@@ -3,7 +3,8 @@
 //!
 //! The event loop may not sleep in a write. A regular file never makes it wait for anybody. All else is
 //! opened anew where the system allows that, so that it can be told not to wait without changing what others
-//! share; and it is asked first, and then given no more than it has room for.
+//! share; and it is asked first, and then given no more than it has room for. A terminal may be asked and make the
+//! writer wait all the same, so one that can't be opened anew has a thread that waits for it.
 //!
 //! What can't be written yet is kept up to a bound. Lines beyond that are lost, and counted.
 
@@ -11,10 +12,11 @@ use crate::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The most that is written at once to what isn't a regular file: a pipe that is ready has room for that
@@ -54,7 +56,12 @@ impl Outlet {
             .append(true)
             .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
             .open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
-        Outlet::new(anew.unwrap_or(file))
+        match anew {
+            Ok(anew) => Outlet::new(anew),
+            // Another user's, who has let us have it (su(1)).
+            Err(_) if file.is_terminal() => relay(file).and_then(Outlet::new),
+            Err(_) => Outlet::new(file),
+        }
     }
 
     /// Takes lines, each with its line feed, and keeps them until they are [written](Self::write). When
@@ -81,6 +88,7 @@ impl Outlet {
     /// are those of write(2).
     pub fn write(&mut self, patience: Duration) -> io::Result<()> {
         let mut written = 0;
+        let mut interrupted = 0;
         let result = loop {
             let rest = &self.lines[written..];
             if rest.is_empty() {
@@ -96,7 +104,11 @@ impl Outlet {
                     written += count;
                     self.torn = self.lines[written - 1] != b'\n';
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error)
+                    if error.kind() == ErrorKind::Interrupted && interrupted < limits::INTERRUPTIONS =>
+                {
+                    interrupted += 1;
+                }
                 Err(error) => break Err(error),
             }
         };
@@ -126,6 +138,25 @@ impl Outlet {
     pub fn unwritten(&self) -> usize {
         self.lost + count(&self.lines)
     }
+}
+
+/// The only thread besides the loop's: one that waits for a terminal which can't be told not to make us wait. It passes
+/// on what is written into a pipe. What is still in the pipe when the program ends is lost.
+fn relay(terminal: File) -> io::Result<File> {
+    let (mut reader, writer) = io::pipe()?;
+    let builder = thread::Builder::new().name("terminal".to_owned()).stack_size(64 * 1024);
+    // Not by io::copy: that uses splice(2), which keeps the pipe locked while it waits for the terminal.
+    builder.spawn(move || {
+        let mut piece = [0; PIECE];
+        while let Ok(count @ 1..) = reader.read(&mut piece) {
+            if (&terminal).write_all(&piece[..count]).is_err() {
+                break;
+            }
+        }
+    })?;
+    let writer = File::from(OwnedFd::from(writer));
+    rustix::io::ioctl_fionbio(&writer, true)?;
+    Ok(writer)
 }
 
 /// Writes lines to a descriptor that others share, as far as it takes them now, without opening it anew. Returns
@@ -214,7 +245,6 @@ fn write(outlet: &mut Outlet, patience: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
 
     #[test]
     fn a_pipe_that_nobody_reads_never_makes_the_writer_wait() {

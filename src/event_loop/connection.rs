@@ -49,8 +49,6 @@ pub struct Means<'a, K, C> {
     pub site: &'a mut C,
     /// How much may be moved: see [`limits::TURN`].
     pub budget: usize,
-    /// How many bytes may be received at once.
-    pub most_read: usize,
 }
 
 /// What a turn came to.
@@ -134,13 +132,19 @@ impl<K: Kernel> Connection<K> {
         self.session.sit(means.desk);
         let mut work = 0;
         let mut tried = false;
+        let mut interrupted = 0;
         let mut verdict = loop {
             let need = self.session.need();
             trace!("{id}: needs {need:?}");
             match self.satisfy(need, id, means.budget - work, means, now) {
                 Ok(Some(moved)) => work += moved.max(limits::STEP).min(means.budget - work),
                 Ok(None) => break Verdict::Done,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    interrupted += 1;
+                    if interrupted > limits::INTERRUPTIONS {
+                        break Verdict::Again; // others have their turns meanwhile
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let is_late = self.session.deadline().is_some_and(|deadline| deadline <= now.instant);
                     if is_late && need == Need::Read && !std::mem::replace(&mut tried, true) {
@@ -204,7 +208,7 @@ impl<K: Kernel> Connection<K> {
     ) -> io::Result<Option<usize>> {
         match need {
             Need::Read => {
-                let count = self.receive(means.kernel, means.most_read)?;
+                let count = self.receive(means.kernel)?;
                 trace!("{id}: read {count}");
                 self.session.received(count, now, means.site);
                 return Ok(Some(count));
@@ -243,11 +247,11 @@ impl<K: Kernel> Connection<K> {
         Ok(None)
     }
 
-    fn receive(&mut self, kernel: &mut K, most: usize) -> io::Result<usize> {
+    fn receive(&mut self, kernel: &mut K) -> io::Result<usize> {
         check(self.latch.readable)?;
         let room = self.session.room();
-        let asked = room.len().min(most);
-        let result = kernel.receive(&self.socket, &mut room[..asked]);
+        let asked = room.len();
+        let result = kernel.receive(&self.socket, room);
         let short = matches!(result, Ok(count) if count < asked);
         settle(&mut self.latch.readable, short && !self.latch.hung_up && !self.latch.urgent, result)
     }

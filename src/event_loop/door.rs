@@ -42,7 +42,9 @@ impl Door {
     /// A listener has to wait until somebody leaves. The log is told, but not at every turn of an attack.
     pub fn wait(&mut self, listener: Id, room: u16, why: &dyn Display, now: Instant) {
         if self.complained.is_none_or(|last| now.duration_since(last) >= limits::COMPLAINT_PAUSE) {
-            warn!("accepting pauses with {} connections: {why}", self.places.inside());
+            let inside = self.places.inside();
+            let plural = if inside == 1 { "" } else { "s" };
+            warn!("accepting pauses with {inside} connection{plural}: {why}");
             self.complained = Some(now);
         }
         if !self.waiting.contains(&(listener, room)) {
@@ -72,7 +74,11 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             }
             let room = listener.room;
             let accepted = if !self.door.places.has_one_for(room) {
-                Accepted::Exhausted(io::Error::other("that is the limit (--max-connections)"))
+                let why = match self.door.places.are_full() {
+                    true => "that is the limit (--max-connections)",
+                    false => "the other places are kept free for other listeners (--max-connections)",
+                };
+                Accepted::Exhausted(io::Error::other(why))
             } else if !has_memory {
                 Accepted::Exhausted(ErrorKind::OutOfMemory.into())
             } else {
@@ -112,6 +118,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         }
         self.door.places.enter(connection.room());
         let id = self.guests.seat(Guest::new(What::Connection(connection)));
+        self.memory.seated(self.guests.bytes());
         let peer: &dyn Display = peer.as_ref().map_or(&"a Unix socket", |peer| peer);
         debug!("{id}: connection from {peer}");
         let work = self.drive(id, now);
@@ -160,6 +167,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             What::Connection(connection) => {
                 debug!("{id}: closed");
                 self.memory.changed(connection.held(), 0);
+                self.memory.seated(self.guests.bytes());
                 self.door.places.leave(connection.room());
                 self.resume_waiting();
             }

@@ -63,8 +63,10 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             self.write_stdout();
         }
         let Some(log) = &mut self.log else { return };
-        if !self.desk.lines.is_empty() {
-            log.append(&mut self.desk.lines, now.instant);
+        for desk in [&mut self.desk, &mut self.small_desk] {
+            if !desk.lines.is_empty() {
+                log.append(&mut desk.lines, now.instant);
+            }
         }
         if log.due().is_some_and(|due| due <= now.instant) {
             log.write(now.instant);

@@ -2,7 +2,7 @@
 //!
 //! A connection keeps something only where it has to wait in the middle: half a request, or a reply that its
 //! peer doesn't take. One peer can't make it keep much, but there may be very many peers. So there is one
-//! budget. From half of it on, less is read at a time, so that whoever reads their replies keeps next to
+//! budget. From half of it on, smaller buffers are lent, so that whoever reads their replies keeps next to
 //! nothing. Above it, whoever has made no progress for longest is reset.
 
 use crate::limits;
@@ -13,7 +13,9 @@ use std::time::Instant;
 pub struct Memory {
     most: usize,
     held: usize,
-    /// The most that was in use since memory was last given back to the system.
+    /// What the guests themselves take. It isn't bounded here, as there are places for so many.
+    seats: usize,
+    /// The most that was in use, both together, since memory was last given back to the system.
     peak: usize,
     /// Not before then is it given back again.
     next: Option<Instant>,
@@ -24,13 +26,19 @@ pub struct Memory {
 impl Memory {
     /// A budget of so many bytes.
     pub fn new(most: usize) -> Memory {
-        Memory { most, held: 0, peak: 0, next: None, complained: None }
+        Memory { most, held: 0, seats: 0, peak: 0, next: None, complained: None }
     }
 
     /// A connection that kept `before` bytes keeps `after` now.
     pub fn changed(&mut self, before: usize, after: usize) {
         self.held = self.held - before + after;
-        self.peak = self.peak.max(self.held);
+        self.peak = self.peak.max(self.held + self.seats);
+    }
+
+    /// The guests themselves take so many bytes.
+    pub fn seated(&mut self, bytes: usize) {
+        self.seats = bytes;
+        self.peak = self.peak.max(self.held + self.seats);
     }
 
     /// The bytes in use.
@@ -38,9 +46,9 @@ impl Memory {
         self.held
     }
 
-    /// How many bytes may be read at once: all there is room for, or little while memory is scarce.
-    pub fn most_read(&self) -> usize {
-        if self.held > self.most / 2 { limits::STEP } else { usize::MAX }
+    /// Whether more than half of it is in use, so that everybody should do with little.
+    pub fn is_scarce(&self) -> bool {
+        self.held > self.most / 2
     }
 
     /// Whether somebody has to go.
@@ -51,7 +59,7 @@ impl Memory {
     /// Down to how many bytes memory is to be freed once the budget is exceeded. A little below the bound,
     /// so that looking for those who go isn't done again for the next byte.
     pub fn target(&self) -> usize {
-        self.most - self.most / 16
+        self.most - self.most / 8
     }
 
     /// Whether it is time to tell the log: an attack must not fill the disk.
@@ -76,12 +84,12 @@ impl Memory {
 
     /// What was free has been given back.
     pub fn given_back(&mut self, now: Instant) {
-        self.peak = self.held;
+        self.peak = self.held + self.seats;
         self.next = Some(now + limits::GIVE_BACK_PAUSE);
     }
 
     fn has_fallen(&self) -> bool {
-        self.peak >= limits::GIVE_BACK && self.held <= self.peak / 2
+        self.peak >= limits::GIVE_BACK && self.held + self.seats <= self.peak / 2
     }
 }
 
@@ -108,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn scarce_memory_makes_reads_small_before_anybody_has_to_go() {
+    fn memory_is_scarce_before_anybody_has_to_go() {
         let mut memory = Memory::new(1 << 20);
         memory.changed(0, 1 << 19);
-        assert_eq!(memory.most_read(), usize::MAX);
+        assert!(!memory.is_scarce());
         memory.changed(0, 1);
-        assert_eq!(memory.most_read(), limits::STEP);
+        assert!(memory.is_scarce());
         assert!(!memory.is_exceeded());
         memory.changed(0, 1 << 19);
         assert!(memory.is_exceeded() && memory.target() < 1 << 20);

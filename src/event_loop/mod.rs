@@ -71,7 +71,7 @@ use connection::Means;
 use door::Door;
 use guest::{Guest, What};
 use listener::Listener;
-use log::trace;
+use log::{trace, warn};
 use memory::Memory;
 use queue::{Line, Queue};
 use slots::{Id, Slots};
@@ -92,6 +92,8 @@ pub struct EventLoop<K: Kernel, C> {
     door: Door,
     memory: Memory,
     desk: Desk,
+    /// What is lent while memory is scarce.
+    small_desk: Desk,
     site: C,
     log: Option<AccessLog>,
     /// The server's own log, where it isn't written by somebody else.
@@ -118,6 +120,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             door: Door::new(limits.connections.min(slots::MOST / 2)),
             memory: Memory::new(limits.memory),
             desk: Desk::new(limits.buffer),
+            small_desk: Desk::new(limits.buffer.min(limits::SMALL_DESK)),
             site,
             log: None,
             own_log: None,
@@ -138,6 +141,9 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
     /// Lets in at most so many connections at once.
     pub fn allow(&mut self, connections: usize) {
         self.door.places.allow(connections.min(slots::MOST / 2));
+        if self.door.places.are_too_few() {
+            warn!("{connections} places are fewer than listeners: one service can shut out another");
+        }
     }
 
     /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
@@ -286,14 +292,15 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         let Some(guest) = self.guests.get(id) else { return 0 };
         let (verdict, work) = match &mut guest.what {
             What::Connection(connection) => {
+                let held = connection.held();
+                // Who keeps more than a small desk has room for needs the large one.
+                let is_small = self.memory.is_scarce() && held <= limits::SMALL_DESK / 2;
                 let mut means = Means {
                     kernel: &mut self.kernel,
-                    desk: &mut self.desk,
+                    desk: if is_small { &mut self.small_desk } else { &mut self.desk },
                     site: &mut self.site,
                     budget: self.limits.turn,
-                    most_read: self.memory.most_read(),
                 };
-                let held = connection.held();
                 let turn = connection.drive(id, &mut means, now);
                 // Who is late and still has more to do stands in line. A hint would give them turn after turn.
                 let is_next = |at: &Instant| turn.verdict == Verdict::Wait || *at > now.instant;
@@ -301,7 +308,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
                     self.timers.look_at(id, &mut guest.hint, connection.look_at().filter(is_next));
                 }
                 self.memory.changed(held, connection.held());
-                if self.desk.lines.len() >= limits::LOG_BATCH {
+                if self.desk.lines.len() + self.small_desk.lines.len() >= limits::LOG_BATCH {
                     self.write_log(now);
                 }
                 (turn.verdict, turn.work)

@@ -53,6 +53,16 @@ impl Places {
         self.inside
     }
 
+    /// Whether all places are taken.
+    pub fn are_full(&self) -> bool {
+        self.inside >= self.most
+    }
+
+    /// Whether there are too few places for each listener to have one of its own.
+    pub fn are_too_few(&self) -> bool {
+        self.most < self.rooms.len()
+    }
+
     /// Whether there is a place for a connection in this room: one that isn't kept free for another.
     pub fn has_one_for(&self, room: u16) -> bool {
         let share = self.most / (2 * self.rooms.len()).max(1);

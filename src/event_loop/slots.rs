@@ -73,6 +73,11 @@ impl<G> Slots<G> {
         Vec::<u8>::new().try_reserve_exact(grown).is_ok()
     }
 
+    /// Bytes that the guests take, but for what they keep elsewhere.
+    pub fn bytes(&self) -> usize {
+        self.seats.len() * size_of::<(usize, G)>()
+    }
+
     /// Gives memory back that guests have left who sat behind all others.
     pub fn shrink(&mut self) {
         self.seats.shrink_to_fit();

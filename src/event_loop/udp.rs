@@ -60,7 +60,7 @@ impl<K: Kernel> Udp<K> {
             self.paused_until = None;
         }
         for _ in 0..limits::BATCHES {
-            if !self.flush(id, kernel) || !self.readable || self.paused_until.is_some() {
+            if !self.flush(id, kernel, now) || !self.readable || self.paused_until.is_some() {
                 return Verdict::Wait;
             }
             match kernel.receive_datagrams(&self.socket, self.answers.batch()) {
@@ -78,7 +78,7 @@ impl<K: Kernel> Udp<K> {
                 }
             }
         }
-        if self.flush(id, kernel) && self.readable { Verdict::Again } else { Verdict::Wait }
+        if self.flush(id, kernel, now) && self.readable { Verdict::Again } else { Verdict::Wait }
     }
 
     /// Receiving has failed: what comes of it, if that is the end of this turn.
@@ -110,15 +110,22 @@ impl<K: Kernel> Udp<K> {
     }
 
     /// Sends what is to be sent. Returns whether nothing is left.
-    fn flush(&mut self, id: Id, kernel: &mut K) -> bool {
+    fn flush(&mut self, id: Id, kernel: &mut K, now: &Now) -> bool {
+        let mut in_vain = 0;
         while self.answers.unsent() > 0 {
-            if !self.writable {
+            if !self.writable || self.paused_until.is_some() {
                 return false;
             }
+            if in_vain > limits::INTERRUPTIONS {
+                self.paused_until = Some(now.instant + limits::ACCEPT_PAUSE);
+                return false;
+            }
+            let before = self.answers.unsent();
             match self.answers.send_by(|batch| kernel.send_datagrams(&self.socket, batch), id) {
                 Ok(count) => trace!("{id}: sent {count} datagrams"),
                 Err(_) => self.writable = false,
             }
+            in_vain += usize::from(self.answers.unsent() == before);
         }
         true
     }

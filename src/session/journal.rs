@@ -118,17 +118,22 @@ impl Journal {
         }
     }
 
-    /// Bytes that it keeps.
+    /// Bytes that it keeps besides itself.
     pub fn held(&self) -> usize {
         let asked = |reply: &Reply| {
             reply.asked.line.len() + reply.asked.referer.len() + reply.asked.agent.len() + size_of::<Reply>()
         };
-        self.replies.iter().map(asked).sum()
+        self.replies.iter().map(asked).sum::<usize>() + self.lines.capacity()
     }
 
-    /// Moves the lines that are complete to where they are collected.
+    /// Moves the lines that are complete to where they are collected, and keeps no room for others: most connections
+    /// rest most of the time.
     pub fn move_to(&mut self, lines: &mut Vec<u8>) {
         lines.append(&mut self.lines);
+        self.lines = Vec::new();
+        if self.replies.is_empty() {
+            self.replies = VecDeque::new();
+        }
     }
 
     fn log(&mut self, reply: &Reply) {
@@ -268,6 +273,20 @@ mod tests {
             assert!(line.starts_with("192.0.2.1 - - "), "{line}");
             assert!(line.ends_with(&format!("\"GET / HTTP/1.1\" 404 {bytes} \"-\" \"-\"\n")), "{line}");
         }
+    }
+
+    #[test]
+    fn a_journal_at_rest_keeps_nothing() {
+        let mut journal = Journal::new(None);
+        let head = [b"GET / HTTP/1.1\r\nReferer: ".as_slice(), &[b'x'; 5000], b"\r\n\r\n"].concat();
+        for _ in 0..30 {
+            journal.begin(Asked::of(&head), date(), 0);
+            journal.end(200, 1);
+        }
+        assert!(journal.held() > 30 * 5000);
+        journal.sent(1);
+        assert!(lines(&mut journal).len() > 30 * 5000);
+        assert_eq!((journal.held(), journal.replies.capacity()), (0, 0));
     }
 
     #[test]
