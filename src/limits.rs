@@ -188,7 +188,7 @@ pub const FRESH: Duration = Duration::from_secs(1);
 pub const ROOT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes of `_redirects` that are read, and a bound for its rules.
-pub const RULES: u64 = 256 * 1024;
+pub const RULES: usize = 256 * 1024;
 
 /// Bytes of a destination or of a field's value in a rule, and how often it may use what a path has in the place
 /// of its placeholders: more nobody can mean.

@@ -11,6 +11,7 @@
 use super::pattern::TooLong;
 use crate::limits;
 use crate::now::Now;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::fmt;
@@ -159,6 +160,18 @@ pub fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::
 
 fn open_beneath(root: &OwnedFd, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+/// At most so many bytes of an opened file, from where it stands.
+pub fn read(file: &File, most: usize) -> rustix::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(most);
+    while bytes.len() < most {
+        if again(|| rustix::io::read(file, spare_capacity(&mut bytes)))? == 0 {
+            break;
+        }
+    }
+    bytes.truncate(most);
+    Ok(bytes)
+}
+
     rustix::fs::openat2(root, name, flags, Mode::empty(), beneath)
 }
 
