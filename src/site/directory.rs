@@ -69,6 +69,8 @@ pub enum Miss {
     Forbidden,
     /// The rules make too much of its path: 414.
     TooLong,
+    /// Too many directories are being listed: 503.
+    Busy,
     /// No descriptor or no memory for it now, or always interrupted: 503.
     Unavailable(Errno),
     /// The disk failed: 500.
@@ -158,8 +160,6 @@ pub fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::
     call()
 }
 
-fn open_beneath(root: &OwnedFd, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
 /// At most so many bytes of an opened file, from where it stands.
 pub fn read(file: &File, most: usize) -> rustix::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(most);
@@ -172,6 +172,8 @@ pub fn read(file: &File, most: usize) -> rustix::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+fn open_beneath(root: &OwnedFd, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     rustix::fs::openat2(root, name, flags, Mode::empty(), beneath)
 }
 
@@ -278,6 +280,7 @@ impl fmt::Display for Miss {
             Miss::Directory => f.write_str("a directory"),
             Miss::Forbidden => f.write_str("permission denied"),
             Miss::TooLong => TooLong.fmt(f),
+            Miss::Busy => f.write_str("as many directories as may be are being listed"),
             Miss::Unavailable(error) | Miss::Failed(error) => {
                 write!(f, "{}", io::Error::from_raw_os_error(error.raw_os_error()))
             }
