@@ -369,6 +369,7 @@ fn a_directory_with_more_names_than_are_held_is_listed_in_part_and_says_so() {
     // It doesn't give way to another while somebody reads it, nor is that one refused.
     folder.write("few/a", "");
     let big = begin(&server, "/big/");
+    assert_eq!(big.peek(&mut [0]).unwrap(), 1, "all of its names are read");
     let steady = thread::spawn(|| finish(big));
     for _ in 0..20 {
         assert_eq!(page(server.http(), "/few/").len(), 1);
