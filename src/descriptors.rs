@@ -17,27 +17,29 @@ pub fn raise_limit() {
     }
 }
 
-/// How many connections there may be at once, now that everything else is open; with files to serve or without.
+/// How many connections there may be at once, now that everything else is open; with files to serve
+/// or without, and with directories to list or without.
 /// Fails with the limit that is needed at least where there is none left for anybody.
-pub fn places(serves_files: bool) -> Result<usize, usize> {
+pub fn places(serves_files: bool, lists: bool) -> Result<usize, usize> {
     let limit = getrlimit(Resource::Nofile).current;
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let taken = taken(limit) + limits::LATE_DESCRIPTORS;
     let least = if serves_files { limits::OPEN_FILES + limits::LOOKUPS + 2 } else { 1 };
     match limit.checked_sub(taken) {
-        Some(free) if free >= least => Ok(share(free, serves_files)),
+        Some(free) if free >= least => Ok(share(free, serves_files, lists)),
         _ => Err(taken + least),
     }
 }
 
-/// The places for connections among so many free descriptors. Where there are few each of them may have a file besides;
-/// of many, hardly all connections are sent another large file at the same time.
-fn share(free: usize, serves_files: bool) -> usize {
+/// The places for connections among so many free descriptors. Where there are few each of them may have a file, or a
+/// directory, besides; of many, hardly all connections are sent another large file at the same time.
+fn share(free: usize, serves_files: bool, lists: bool) -> usize {
     if !serves_files {
         return free;
     }
+    let spare = limits::SPARE_DESCRIPTORS + if lists { limits::LISTINGS } else { 0 };
     let with_a_file_each = free.saturating_sub(limits::OPEN_FILES + limits::LOOKUPS) / 2;
-    with_a_file_each.max(free.saturating_sub(limits::SPARE_DESCRIPTORS))
+    with_a_file_each.max(free.saturating_sub(spare))
 }
 
 /// How many are open of those that the limit allows; some that were inherited may lie above.
@@ -62,7 +64,7 @@ mod tests {
     #[test]
     fn each_connection_may_have_a_file_where_there_are_few() {
         for free in [20, 21, 30, 44, 64, 100] {
-            let connections = share(free, true);
+            let connections = share(free, true, free % 2 == 0);
             assert!(connections >= 1, "{free}");
             assert!(2 * connections + limits::OPEN_FILES + limits::LOOKUPS <= free, "{free}: {connections}");
         }
@@ -70,10 +72,13 @@ mod tests {
 
     #[test]
     fn some_are_left_aside_where_there_are_many() {
-        assert_eq!(share(1000, true), 1000 - limits::SPARE_DESCRIPTORS);
-        assert_eq!(share(1000, false), 1000);
-        let all: Vec<usize> = (20..2000).map(|free| share(free, true)).collect();
-        assert!(all.is_sorted(), "more descriptors are never fewer places");
+        assert_eq!(share(1000, true, false), 1000 - limits::SPARE_DESCRIPTORS);
+        assert_eq!(share(1000, true, true), 1000 - limits::SPARE_DESCRIPTORS - limits::LISTINGS);
+        assert_eq!(share(1000, false, false), 1000);
+        for lists in [false, true] {
+            let all: Vec<usize> = (20..2000).map(|free| share(free, true, lists)).collect();
+            assert!(all.is_sorted(), "more descriptors are never fewer places");
+        }
     }
 
     #[test]

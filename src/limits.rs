@@ -25,12 +25,16 @@ pub const WORK: usize = TURN / 2;
 /// is left out, and the listing says so.
 pub const LISTING: usize = 16 * 1024 * 1024;
 
-/// The same for all listings together.
+/// The same for all listings together. From half of it on those break off that nobody reads ([`LISTING_IDLE`]).
 pub const LISTINGS_MEMORY: usize = 32 * 1024 * 1024;
 
-/// Listings held at once, each shared by all who ask for its directory: a descriptor each. For one more, the one
-/// whose readers have asked for nothing for the longest breaks off.
-pub const LISTINGS: usize = 16;
+/// Listings held at once, each shared by all who ask for its directory: a descriptor each. Their names are bounded
+/// by [`LISTINGS_MEMORY`], so these may be many: a few clients that come and leave must not take all.
+pub const LISTINGS: usize = 256;
+
+/// How long the readers of a listing must have taken nothing before it may break off to make room for others. One
+/// that reads on takes a piece of some 10 KiB far more often; the others have to wait (503).
+pub const LISTING_IDLE: Duration = Duration::from_secs(1);
 
 /// Rows of a listing made at once: each asks the file system for a size and a time, about 1 µs.
 pub const ROWS: usize = 64;
@@ -108,7 +112,7 @@ pub const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 pub const COMPLAINTS: u32 = 10;
 
 /// Descriptors left aside for files, where there are many: what connections don't hold themselves but are sent.
-/// Where there are few, one for each connection.
+/// Where there are few, one for each connection. Listings come to that, where there are any ([`LISTINGS`]).
 pub const SPARE_DESCRIPTORS: usize = 64;
 
 /// Descriptors that are opened when places have been counted: for the signals' ends of the bells, and for a log that is
@@ -192,7 +196,7 @@ pub const FRESH: Duration = Duration::from_secs(1);
 pub const ROOT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes of `_redirects` that are read, and a bound for its rules.
-pub const RULES: u64 = 256 * 1024;
+pub const RULES: usize = 256 * 1024;
 
 /// Bytes of a destination or of a field's value in a rule, and how often it may use what a path has in the place
 /// of its placeholders: more nobody can mean.

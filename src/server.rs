@@ -140,7 +140,8 @@ impl Config {
     /// descriptors leaves none.
     pub fn connection_limit(&self) -> Result<usize, StartError> {
         let serves_files = self.root.is_some() && !self.http.is_empty();
-        let possible = descriptors::places(serves_files).map_err(too_few_descriptors)?;
+        let possible =
+            descriptors::places(serves_files, serves_files && self.autoindex).map_err(too_few_descriptors)?;
         match self.max_connections {
             Some(asked) if asked > possible => {
                 log::warn!(

@@ -6,14 +6,21 @@ mod listings;
 mod support;
 
 use listings::{Row, asking, json, listing, page, rows_of_page};
+use shoutd::http::content::Pieces;
+use shoutd::limits;
+use shoutd::now::Now;
+use shoutd::site::directory::{Directory, Miss};
+use shoutd::site::listing::Listings;
+use std::collections::VecDeque;
 use std::fs;
-use std::io::{BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use support::*;
 
 /// Makes files with a word in them. Links to one are made in a third of the time, but file systems allow
@@ -156,30 +163,89 @@ fn slowly(mut stream: TcpStream) -> Option<String> {
     Some(String::from_utf8(read_chunked(&mut &*bytes)).unwrap())
 }
 
-#[test]
-fn for_one_directory_more_than_are_held_the_one_that_is_held_longest_gives_way() {
-    let most = shoutd::limits::LISTINGS;
-    let folder = Folder::new();
-    for n in 0..=most {
-        for name in 0..1000 {
-            folder.write(&format!("{n}/{name:0200}"), "");
-        }
+/// Makes so many directories `0`, `1`, ... with so many files each.
+fn fill_many(folder: &Folder, directories: usize, files: usize) {
+    for n in 0..directories {
+        let directory = folder.path().join(n.to_string());
+        fs::create_dir(&directory).unwrap();
+        make_files(&directory, (0..files).map(|name| format!("{name:0200}")));
     }
-    folder.write("few/a", "");
+}
+
+#[test]
+fn who_reads_on_is_never_cut_by_those_who_come_and_leave() {
+    let folder = Folder::new();
+    fill_many(&folder, 30, 1000);
+    let expected = fill(&folder.path().join("big"), 5000, 3);
     let server = start(&folder);
     let descriptors = server.descriptors();
-    let mut readers: Vec<TcpStream> = (0..most).map(|n| begin(&server, &format!("/{n}/"))).collect();
-    // Those that are held can be read by others too, and then nobody has to go.
-    assert_eq!(page(server.http(), "/3/").len(), 1000);
-    assert_eq!(json(server.http(), "/4/").len(), 1000);
-    assert_eq!(page(server.http(), "/few/").len(), 1);
-    readers.push(begin(&server, &format!("/{most}/")));
-    // One gave way, and not the last. That can only be said by closing before the end.
-    let rest: Vec<_> = readers.into_iter().map(|stream| thread::spawn(|| slowly(stream))).collect();
-    let whole: Vec<bool> = rest.into_iter().map(|reader| reader.join().unwrap().is_some()).collect();
-    assert!(whole[most], "{whole:?}");
-    assert_eq!(whole.iter().filter(|whole| !**whole).count(), 1, "{whole:?}");
+    let (address, over) = (server.http(), AtomicBool::new(false));
+    let (whole, came) = thread::scope(|scope| {
+        let crowd = scope.spawn(|| {
+            let mut held = VecDeque::new();
+            let mut came = 0;
+            while !over.load(Ordering::Relaxed) {
+                let mut stream = connect(address);
+                stream.write_all(asking(&format!("/{}/", came % 30), "*/*").as_bytes()).unwrap();
+                held.push_back(stream);
+                held.drain(..held.len().saturating_sub(25));
+                came += 1;
+            }
+            came
+        });
+        let whole: Vec<_> = (0..3)
+            .map(|_| {
+                let mut stream = connect(address);
+                stream.write_all(asking("/big/", "*/*").as_bytes()).unwrap();
+                let is_found = read_response(&mut stream, true).status == 200;
+                is_found && slowly(stream).is_some_and(|text| names(rows_of_page(&text)) == expected)
+            })
+            .collect();
+        over.store(true, Ordering::Relaxed);
+        (whole, crowd.join().unwrap())
+    });
+    assert!(whole == [true; 3] && came > 60, "{whole:?} beside {came}");
     server.wait_for_descriptors(descriptors);
+}
+
+#[test]
+fn where_as_many_are_held_as_may_be_others_wait_until_nobody_reads_one() {
+    let most = limits::LISTINGS;
+    let folder = Folder::new();
+    fill_many(&folder, most + 3, 20);
+    let directory = Arc::new(Directory::open(folder.path()).unwrap());
+    let mut listings = Listings::new(Arc::default());
+    let (start, wall) = (Instant::now(), SystemTime::now() + Duration::from_secs(60));
+    let at = |millis| Now::new(start + Duration::from_millis(millis), wall);
+    let mut find = |n: usize, now: &Now| listings.find(&directory, format!("/{n}/").as_bytes(), false, now);
+    let take = |pieces: &mut Box<dyn Pieces>, now: &Now| {
+        let mut piece = Vec::new();
+        while piece.is_empty() {
+            assert!(pieces.next(4000, now, &mut piece)?, "it isn't the last");
+        }
+        io::Result::Ok(())
+    };
+    let mut held: Vec<_> = (0..most).map(|n| find(n, &at(n as u64)).unwrap()).collect();
+    held.iter_mut().enumerate().for_each(|(n, pieces)| take(pieces, &at(n as u64)).unwrap());
+    // Every one was read less than a second ago.
+    assert_eq!(find(most, &at(999)).err(), Some(Miss::Busy));
+    assert!(find(7, &at(999)).is_ok(), "one that is held is there for everybody");
+    take(&mut held[0], &at(999)).unwrap();
+    assert_eq!(
+        find(most, &at(1000)).err(),
+        Some(Miss::Busy),
+        "its reader goes on, the next has a millisecond"
+    );
+    held.push(find(most, &at(1001)).unwrap());
+    assert_eq!(find(most + 1, &at(1001)).err(), Some(Miss::Busy));
+    let cut: Vec<usize> = (0..=most).filter(|&n| take(&mut held[n], &at(1002)).is_err()).collect();
+    assert_eq!(cut, [1], "the one that was read last a second ago");
+    // Those whose readers have left go first.
+    drop(held.swap_remove(5));
+    let _another = find(most + 1, &at(9000)).unwrap();
+    let _third = find(most + 2, &at(9000)).unwrap();
+    let cut = held.iter_mut().filter_map(|pieces| take(pieces, &at(9000)).err()).count();
+    assert_eq!(cut, 2, "one more than before");
 }
 
 #[test]
@@ -289,7 +355,7 @@ fn a_directory_with_more_names_than_are_held_is_listed_in_part_and_says_so() {
     let folder = Folder::new();
     let big = folder.path().join("big");
     fs::create_dir(&big).unwrap();
-    let count = shoutd::limits::LISTING / 240 + 3000;
+    let count = limits::LISTING / 240 + 3000;
     make_files(&big, (0..count).map(|n| format!("{n:0240}")));
     let server = start(&folder);
     let memory = server.resident();
@@ -300,4 +366,13 @@ fn a_directory_with_more_names_than_are_held_is_listed_in_part_and_says_so() {
     assert!(text.contains(&footer), "{}", &text[text.len() - 200..]);
     let grown = server.peak().saturating_sub(memory);
     assert!(grown < 48 * 1024, "{grown} KiB more");
+    // It doesn't give way to another while somebody reads it, nor is that one refused.
+    folder.write("few/a", "");
+    let big = begin(&server, "/big/");
+    assert_eq!(big.peek(&mut [0]).unwrap(), 1, "all of its names are read");
+    let steady = thread::spawn(|| finish(big));
+    for _ in 0..20 {
+        assert_eq!(page(server.http(), "/few/").len(), 1);
+    }
+    assert_eq!(rows_of_page(&steady.join().unwrap()).len(), rows);
 }

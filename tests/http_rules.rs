@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::{BufReader, Read, Write};
+use std::sync::mpsc::RecvTimeoutError;
 use support::*;
 
 fn start(folder: &Folder) -> Shoutd {
@@ -106,6 +107,11 @@ fn a_mistake_at_start_is_an_error_with_its_line() {
             "_redirects",
             &format!("/x/* /{}\n", ":splat".repeat(40_000)),
             "_redirects, line 1: longer than 8192",
+        ),
+        (
+            "_headers",
+            &format!("/a\n  X: y\n/*\n{}", format!("  X: {}\n", "x".repeat(2000)).repeat(100)),
+            "_headers, line 12: with this there is a path whose fields have more than 16384 bytes",
         ),
         ("_redirects", &format!("/a /b\n/x/:y /{}\n", ":y".repeat(33)), "_redirects, line 2: more than 32"),
     ] {
@@ -268,6 +274,33 @@ fn what_a_rule_makes_of_a_path_is_bounded() {
     assert_eq!(get(server.http(), &format!("/{long}/{long}/{long}")).status, 414);
     server.wait_for_log("the rules make more than 16384 bytes of it");
     assert_eq!(get(server.http(), "/x/ab").field("location").map(str::len), Some(1 + 64));
+}
+
+#[test]
+fn fields_that_are_too_many_for_every_path_are_no_change() {
+    let folder = Folder::new();
+    folder.write("index.html", "hello");
+    let fields = |count| format!("/*\n{}", format!("  X: {}\n", "x".repeat(2000)).repeat(count));
+    folder.write("_headers", fields(8));
+    let server = start(&folder);
+    let all = || get(server.http(), "/").field("x").map(str::len);
+    assert_eq!(all(), Some(8 * 2000 + 7 * 2));
+    folder.write("_headers", fields(9));
+    // Only requests have it look.
+    let (over, is_over) = std::sync::mpsc::channel::<()>();
+    let address = server.http();
+    let asking = std::thread::spawn(move || {
+        while is_over.recv_timeout(std::time::Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
+            get(address, "/");
+        }
+    });
+    let line = server.wait_for_log("_headers, line 10: with this there is a path");
+    assert!(line.contains("stay as they were"), "{line}");
+    drop(over);
+    asking.join().unwrap();
+    assert_eq!(all(), Some(8 * 2000 + 7 * 2));
+    folder.write("_headers", fields(3));
+    eventually(|| all() == Some(3 * 2000 + 2 * 2), || format!("{:?}", all()));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! what it was. The number of entries, the bytes in memory and the files held open are bounded; the entry
 //! that was not asked for the longest has to go.
 
-use super::directory::{Opened, Stamp};
+use super::directory::{self, Opened, Stamp};
 use super::version::{self, Epoch};
 use crate::http::coding::{Coding, Codings};
 use crate::http::conditional::Validators;
@@ -16,7 +16,7 @@ use crate::now::{Date, Now};
 use slab::Slab;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -134,7 +134,7 @@ impl Entry {
 
     /// Reads a small file whole; keeps a large one open. `before` are the validators of the version before it.
     pub fn read(
-        mut opened: Opened,
+        opened: Opened,
         form: &Form,
         epoch: &Epoch,
         before: Option<&Validators>,
@@ -144,9 +144,8 @@ impl Entry {
         let content = if stamp.size > limits::SMALL_FILE {
             Content::File(Arc::new(opened.file), stamp.size)
         } else {
-            let mut bytes = Vec::with_capacity(stamp.size as usize);
             // One that grows meanwhile is sent as it was, as a large one is.
-            (&mut opened.file).take(stamp.size).read_to_end(&mut bytes)?;
+            let bytes = directory::read(&opened.file, stamp.size as usize)?;
             Content::Bytes(Bytes::Shared(bytes.into()))
         };
         let bytes = match &content {

@@ -11,6 +11,7 @@
 use super::pattern::TooLong;
 use crate::limits;
 use crate::now::Now;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::fmt;
@@ -68,6 +69,8 @@ pub enum Miss {
     Forbidden,
     /// The rules make too much of its path: 414.
     TooLong,
+    /// Too many directories are being listed: 503.
+    Busy,
     /// No descriptor or no memory for it now, or always interrupted: 503.
     Unavailable(Errno),
     /// The disk failed: 500.
@@ -155,6 +158,18 @@ pub fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::
         }
     }
     call()
+}
+
+/// At most so many bytes of an opened file, from where it stands.
+pub fn read(file: &File, most: usize) -> rustix::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(most);
+    while bytes.len() < most {
+        if again(|| rustix::io::read(file, spare_capacity(&mut bytes)))? == 0 {
+            break;
+        }
+    }
+    bytes.truncate(most);
+    Ok(bytes)
 }
 
 fn open_beneath(root: &OwnedFd, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -265,6 +280,7 @@ impl fmt::Display for Miss {
             Miss::Directory => f.write_str("a directory"),
             Miss::Forbidden => f.write_str("permission denied"),
             Miss::TooLong => TooLong.fmt(f),
+            Miss::Busy => f.write_str("as many directories as may be are being listed"),
             Miss::Unavailable(error) | Miss::Failed(error) => {
                 write!(f, "{}", io::Error::from_raw_os_error(error.raw_os_error()))
             }

@@ -124,6 +124,20 @@ impl Pattern {
         }
     }
 
+    /// How many bytes of a template are the same for all that this matches.
+    pub fn literal(&self, template: &str) -> usize {
+        let behind = |at: usize| &template[at + 1..];
+        let names = template.match_indices(':').filter_map(|(at, _)| {
+            self.names().find(|name| starts_with_name(behind(at), name)).map(|name| 1 + name.len())
+        });
+        template.len() - names.sum::<usize>()
+    }
+
+    /// Whether this matches every path.
+    pub fn is_everything(&self) -> bool {
+        self.segments.is_empty() && self.splat
+    }
+
     /// The names that a template may use.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let named = self.segments.iter().filter_map(|segment| match segment {
@@ -211,6 +225,14 @@ mod tests {
             ("/*", "/a?b#c", "/:splat", Some("/a%3Fb%23c")),
         ] {
             assert_eq!(filled(pattern, path, template).as_deref(), expected, "{pattern} on {path}");
+        }
+    }
+
+    #[test]
+    fn what_a_template_has_of_itself_is_counted() {
+        let pattern = Pattern::parse("/:a/:b/*").unwrap();
+        for (template, expected) in [("", 0), ("abc", 3), (":a:b", 0), ("x:splat:c", 3), (":ab:a_ :a-", 8)] {
+            assert_eq!(pattern.literal(template), expected, "{template}");
         }
     }
 

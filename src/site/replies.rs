@@ -64,7 +64,7 @@ impl Site {
         self.complain(miss, path, now);
         match miss {
             Miss::TooLong => self.made(Status::URI_TOO_LONG, ""),
-            Miss::Unavailable(_) => self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n"),
+            Miss::Busy | Miss::Unavailable(_) => self.made(Status::SERVICE_UNAVAILABLE, "Retry-After: 1\r\n"),
             _ => self.made(Status::INTERNAL_SERVER_ERROR, ""),
         }
     }

@@ -1,7 +1,7 @@
 //! The rule files of a site, and their reload: a change takes effect within about a second, and a file
 //! with a mistake in it changes nothing but the log.
 
-use super::directory::{Directory, Miss, Opened, Stamp};
+use super::directory::{self, Directory, Miss, Opened, Stamp};
 use super::headers::Headers;
 use super::redirects::Redirects;
 use crate::limits;
@@ -9,7 +9,7 @@ use crate::now::Now;
 use log::{info, warn};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read};
+use std::io;
 use std::time::Instant;
 
 /// Files that tell the server something and are not part of what it serves.
@@ -123,9 +123,9 @@ fn open(directory: &Directory, path: &[u8]) -> io::Result<Option<Opened>> {
 /// The text of a rule file; a missing one is as good as an empty one.
 fn text(opened: Option<Opened>, path: &[u8]) -> io::Result<String> {
     let Some(opened) = opened else { return Ok(String::new()) };
-    let mut bytes = Vec::new();
-    opened.file.take(limits::RULES + 1).read_to_end(&mut bytes).map_err(|error| fail(path, &error))?;
-    if bytes.len() as u64 > limits::RULES {
+    let bytes = directory::read(&opened.file, limits::RULES + 1)
+        .map_err(|error| fail(path, &io::Error::from(error)))?;
+    if bytes.len() > limits::RULES {
         return Err(fail(path, &format_args!("longer than {} bytes", limits::RULES)));
     }
     String::from_utf8(bytes).map_err(|error| {

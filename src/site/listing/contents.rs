@@ -37,7 +37,7 @@ pub struct Contents {
     pub truncated: bool,
     /// Names that are left out because of an error.
     pub unseen: usize,
-    /// When somebody last asked for more.
+    /// When a reader last took something.
     pub asked: Instant,
     memory: Memory,
     complaints: Arc<Complaints>,

@@ -50,7 +50,7 @@ struct Shared {
 enum Trouble {
     /// The directory can't be read any further, which the log was told.
     Unread,
-    /// Others wait, and its readers have asked for nothing for the longest.
+    /// Others wait, and its readers have taken nothing for the longest.
     GaveWay,
 }
 
@@ -80,7 +80,8 @@ impl Listings {
         Listings { shared: Vec::new(), held: Arc::default(), complaints }
     }
 
-    /// The listing of a directory, whose path ends in a slash. Missing if there is no such directory.
+    /// The listing of a directory, whose path ends in a slash. Missing if there is no such directory; busy if
+    /// there are as many as may be, and all of them are being read.
     pub fn find(
         &mut self,
         directory: &Arc<Directory>,
@@ -97,7 +98,7 @@ impl Listings {
         if let Some(contents) = held.and_then(|shared| shared.contents.upgrade()) {
             return Ok(Listing::of(contents, path, as_json));
         }
-        self.make_room();
+        self.make_room(now)?;
         let is_root = directory.identity()?.0 == stamp.inode;
         let contents = Contents::new(
             directory.clone(),
@@ -117,21 +118,35 @@ impl Listings {
         Ok(Listing::of(contents, path, as_json))
     }
 
-    /// Has listings give way until there is room for one more. Those go whose readers take longest to ask for
-    /// more: who reads on keeps theirs.
-    fn make_room(&mut self) {
-        while self.shared.len() >= limits::LISTINGS
-            || !self.shared.is_empty() && self.held.load(Ordering::Relaxed) > limits::LISTINGS_MEMORY / 2
-        {
+    /// Has listings give way until there is room for one more: the one first whose readers have taken nothing for
+    /// the longest. One that is read at the moment keeps its place, so that nobody can take it from its readers by
+    /// asking for others.
+    fn make_room(&mut self, now: &Now) -> Result<(), Miss> {
+        loop {
+            let is_full = self.shared.len() >= limits::LISTINGS;
+            let held = self.held.load(Ordering::Relaxed);
+            if !is_full && held <= limits::LISTINGS_MEMORY / 2 {
+                return Ok(());
+            }
             let asked = |shared: &Shared| shared.contents.upgrade().map(|contents| lock(&contents).asked);
-            let places = self.shared.iter().enumerate();
-            let Some((idle, _)) = places.min_by_key(|(_, shared)| asked(shared)) else { return };
-            if let Some(contents) = self.shared.swap_remove(idle).contents.upgrade() {
-                debug!("a listing gives way to another");
-                lock(&contents).give_way();
+            let places = self.shared.iter().map(asked).enumerate();
+            match places.min_by_key(|&(_, asked)| asked) {
+                Some((idle, asked)) if asked.is_none_or(|asked| is_idle(asked, now)) => {
+                    if let Some(contents) = self.shared.swap_remove(idle).contents.upgrade() {
+                        debug!("a listing gives way to another");
+                        lock(&contents).give_way();
+                    }
+                }
+                // What most directories have fits into the other half.
+                _ if !is_full && held <= limits::LISTINGS_MEMORY => return Ok(()),
+                _ => return Err(Miss::Busy),
             }
         }
     }
+}
+
+fn is_idle(asked: Instant, now: &Now) -> bool {
+    now.instant.saturating_duration_since(asked) >= limits::LISTING_IDLE
 }
 
 fn lock(contents: &Mutex<Contents>) -> std::sync::MutexGuard<'_, Contents> {
