@@ -84,7 +84,7 @@ impl World {
         if stream.turn != turn {
             (stream.turn, stream.calls, stream.moved) = (turn, 0, 0);
         }
-        assert!(stream.calls as usize <= 4 * (steps + 3), "{} calls for one guest in a turn", stream.calls);
+        assert!(stream.calls as usize <= 3 * (steps + 3), "{} calls for one guest in a turn", stream.calls);
         // What was owed from one read may be sent on top of the last budget.
         assert!(stream.moved <= 4 * (bytes + 64 * 1024), "{} bytes for one guest in a turn", stream.moved);
     }
@@ -122,7 +122,8 @@ impl World {
     /// Accepting failed.
     pub fn fails_to_accept(&mut self, listener: usize, error: &std::io::Error) {
         let place = usize::from(listener == self.listeners[1]);
-        self.checks.may_pause[place] = self.now + limits::ACCEPT_PAUSE * 2;
+        // The system lacks something, and a place that was offered to this listener isn't to another: both may pause.
+        self.checks.may_pause = [self.now + limits::ACCEPT_PAUSE * 2; 2];
         let error = Errno::from_io_error(error);
         if error.is_some_and(|error| [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO].contains(&error)) {
             self.checks.failed[place] = Some(self.now);
