@@ -68,6 +68,13 @@ impl Checks {
     }
 }
 
+/// Whether a listener has a place for one more: half of all places are shared out between the two, so what the
+/// other's connections leave of its share is kept free for them.
+fn has_place(most: usize, inside: [usize; 2], place: usize) -> bool {
+    let kept_free = (most / 4).max(1).saturating_sub(inside[1 - place]);
+    inside[0] + inside[1] + kept_free < most
+}
+
 impl World {
     /// Something was moved.
     pub fn did_something(&mut self) {
@@ -134,10 +141,16 @@ impl World {
     pub fn accepts(&mut self, listener: usize) {
         let (turn, most) = (self.checks.turn, self.checks.limits.accepts);
         let place = usize::from(listener == self.listeners[1]);
+        let mut before = [Service::Upper, Service::Web].map(|service| self.of(service));
+        before[place] -= 1;
+        let is_right = self.is_stopping || has_place(self.checks.limits.connections, before, place);
+        assert!(
+            is_right,
+            "listener {place} has accepted somebody for whom it has no place: {before:?} before"
+        );
         let (last, count) = &mut self.checks.accepts[place];
         *count = if *last == turn { *count + 1 } else { 1 };
         *last = turn;
-        assert!(self.streams.len() <= self.checks.limits.connections, "more connections than places");
         // Once when it was heard of, and again whenever a place became free.
         let freed = self.checks.limits.connections < 1000 || self.hostility.descriptors < 1000;
         assert!(*count <= 2 * most + 1 || freed, "{count} connections accepted in a turn");
@@ -179,9 +192,10 @@ impl World {
             if backlog.is_empty() || *closed || !is_told || may_pause {
                 continue;
             }
-            let kept_free = (most / 4).max(1).saturating_sub(inside[1 - place]);
-            let has_place = inside[0] + inside[1] + kept_free < most;
-            assert!(!has_place, "the loop sleeps, and listener {place} has a place: {inside:?} of {most}");
+            assert!(
+                !has_place(most, inside, place),
+                "the loop sleeps, and listener {place} has a place: {inside:?} of {most}"
+            );
         }
     }
 
