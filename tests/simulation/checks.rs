@@ -276,7 +276,8 @@ impl World {
         }
         for &socket in &self.streams {
             let What::Stream(other) = &self.sockets[socket].what else { continue };
-            let is_older = other.progress() + Duration::from_millis(100) < progress;
+            // Who has taken something may have got more time for it.
+            let is_older = other.progress().max(other.taken_at) + Duration::from_millis(100) < progress;
             let holds = other.owed() > 0 && other.turn != self.checks.turn;
             assert!(
                 !(is_older && holds),
