@@ -179,10 +179,10 @@ impl<K: Kernel> Connection<K> {
         Turn { verdict, work }
     }
 
-    /// The loop ends before the connection does. A reply that is cut off ends in a reset: a FIN would tell the peer
-    /// that it has everything.
+    /// The loop ends before the connection does. HTTP says how long a reply is, so one that is cut off shows, and what
+    /// was sent of it still arrives. A stream of TCP uppercase has no length: after a FIN it would look complete.
     pub fn over(&mut self, kernel: &mut K, desk: &mut Desk) {
-        if self.is_sending() || self.session.need() == Need::Work {
+        if matches!(self.session, Session::Upper(_)) && self.is_sending() {
             kernel.reset_on_close(&self.socket);
         }
         self.session.over(desk);
