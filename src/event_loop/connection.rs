@@ -105,7 +105,7 @@ impl<K: Kernel> Connection<K> {
     }
 
     /// Looks at it: whether its time is up. A peer that takes a little at a time has made [`Progress`].
-    pub fn is_due(&mut self, kernel: &mut K, now: &Now) -> bool {
+    pub fn look(&mut self, kernel: &mut K, now: &Now) -> bool {
         let Some(deadline) = self.session.deadline() else { return false };
         if self.is_sending() {
             let taken = kernel.taken_by_peer(&self.socket);
@@ -149,7 +149,7 @@ impl<K: Kernel> Connection<K> {
                     let is_late = self.session.deadline().is_some_and(|deadline| deadline <= now.instant);
                     if is_late && need == Need::Read && !std::mem::replace(&mut tried, true) {
                         self.latch.readable = true;
-                    } else if is_late && self.is_due(means.kernel, now) {
+                    } else if is_late && self.look(means.kernel, now) {
                         trace!("{id}: time is up");
                         self.session.expired(now);
                     } else {

@@ -339,7 +339,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
         guest.hint = None;
         match &mut guest.what {
             What::Connection(connection) => {
-                if connection.is_due(&mut self.kernel, now) {
+                if connection.look(&mut self.kernel, now) {
                     self.drive(id, now);
                 } else {
                     self.timers.look_at(id, &mut guest.hint, connection.look_at());

@@ -178,7 +178,7 @@ impl World {
             return Err(Errno::AGAIN.into());
         };
         let (strange, shortage) = (self.hostility.strange_accept, self.hostility.shortage);
-        // Those are of one connection, and the next call is about the next one.
+        // These are of one connection, and the next call is about the next one.
         self.fault(strange, &[Errno::CONNABORTED, Errno::PROTO, Errno::NETDOWN])?;
         self.fault(shortage, &[Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS])?;
         match self.fails_now() {

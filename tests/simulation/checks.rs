@@ -68,6 +68,13 @@ impl Checks {
     }
 }
 
+/// Whether a listener has a place for one more: half of all places are shared out between the two, so what the
+/// other's connections leave of its share is kept free for them.
+fn has_place(most: usize, inside: [usize; 2], place: usize) -> bool {
+    let kept_free = (most / 4).max(1).saturating_sub(inside[1 - place]);
+    inside[0] + inside[1] + kept_free < most
+}
+
 impl World {
     /// Something was moved.
     pub fn did_something(&mut self) {
@@ -84,7 +91,7 @@ impl World {
         if stream.turn != turn {
             (stream.turn, stream.calls, stream.moved) = (turn, 0, 0);
         }
-        assert!(stream.calls as usize <= 4 * (steps + 3), "{} calls for one guest in a turn", stream.calls);
+        assert!(stream.calls as usize <= 3 * (steps + 3), "{} calls for one guest in a turn", stream.calls);
         // What was owed from one read may be sent on top of the last budget.
         assert!(stream.moved <= 4 * (bytes + 64 * 1024), "{} bytes for one guest in a turn", stream.moved);
     }
@@ -122,7 +129,8 @@ impl World {
     /// Accepting failed.
     pub fn fails_to_accept(&mut self, listener: usize, error: &std::io::Error) {
         let place = usize::from(listener == self.listeners[1]);
-        self.checks.may_pause[place] = self.now + limits::ACCEPT_PAUSE * 2;
+        // The system lacks something, and a place that was offered to this listener isn't to another: both may pause.
+        self.checks.may_pause = [self.now + limits::ACCEPT_PAUSE * 2; 2];
         let error = Errno::from_io_error(error);
         if error.is_some_and(|error| [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO].contains(&error)) {
             self.checks.failed[place] = Some(self.now);
@@ -133,10 +141,16 @@ impl World {
     pub fn accepts(&mut self, listener: usize) {
         let (turn, most) = (self.checks.turn, self.checks.limits.accepts);
         let place = usize::from(listener == self.listeners[1]);
+        let mut before = [Service::Upper, Service::Web].map(|service| self.of(service));
+        before[place] -= 1;
+        let is_right = self.is_stopping || has_place(self.checks.limits.connections, before, place);
+        assert!(
+            is_right,
+            "listener {place} has accepted somebody for whom it has no place: {before:?} before"
+        );
         let (last, count) = &mut self.checks.accepts[place];
         *count = if *last == turn { *count + 1 } else { 1 };
         *last = turn;
-        assert!(self.streams.len() <= self.checks.limits.connections, "more connections than places");
         // Once when it was heard of, and again whenever a place became free.
         let freed = self.checks.limits.connections < 1000 || self.hostility.descriptors < 1000;
         assert!(*count <= 2 * most + 1 || freed, "{count} connections accepted in a turn");
@@ -178,9 +192,10 @@ impl World {
             if backlog.is_empty() || *closed || !is_told || may_pause {
                 continue;
             }
-            let kept_free = (most / 4).max(1).saturating_sub(inside[1 - place]);
-            let has_place = inside[0] + inside[1] + kept_free < most;
-            assert!(!has_place, "the loop sleeps, and listener {place} has a place: {inside:?} of {most}");
+            assert!(
+                !has_place(most, inside, place),
+                "the loop sleeps, and listener {place} has a place: {inside:?} of {most}"
+            );
         }
     }
 
@@ -261,7 +276,8 @@ impl World {
         }
         for &socket in &self.streams {
             let What::Stream(other) = &self.sockets[socket].what else { continue };
-            let is_older = other.progress() + Duration::from_millis(100) < progress;
+            // Who has taken something may have got more time for it.
+            let is_older = other.progress().max(other.taken_at) + Duration::from_millis(100) < progress;
             let holds = other.owed() > 0 && other.turn != self.checks.turn;
             assert!(
                 !(is_older && holds),

@@ -50,14 +50,12 @@ impl Scenario {
         while self.turn() {
             let mut world = self.world.borrow_mut();
             assert!(!world.is_over, "it doesn't end");
-            let is_closing = world.listeners.iter().any(|&listener| {
+            let closes = |&listener: &usize| {
                 let socket = &world.sockets[listener];
                 !socket.open || matches!(socket.what, What::Listener { closed: true, .. })
-            });
-            let all_are = world.listeners.iter().all(|&listener| {
-                let socket = &world.sockets[listener];
-                !socket.open || matches!(socket.what, What::Listener { closed: true, .. })
-            });
+            };
+            let (is_closing, all_are) =
+                (world.listeners.iter().any(closes), world.listeners.iter().all(closes));
             assert!(!was_closing || all_are, "a listener was forgotten");
             let udp = world.udp;
             assert!(!is_closing || !world.sockets[udp].open, "datagrams are still taken");

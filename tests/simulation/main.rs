@@ -35,7 +35,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Seeds that are always run.
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=12;
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=30;
 
 fn run(seed: u64) {
     let result = catch_unwind(AssertUnwindSafe(|| Scenario::of(seed).run()));

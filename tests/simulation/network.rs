@@ -28,7 +28,7 @@ impl Network for World {
     }
 
     fn late_answers(&self) -> Duration {
-        let mut late = 2 * self.checks.late;
+        let mut late = 5 * self.checks.late; // hundreds of datagrams may be in front of them
         if self.hostility.strange_datagram > 0 {
             late += 4 * limits::ACCEPT_PAUSE;
         }

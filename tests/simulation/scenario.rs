@@ -108,8 +108,8 @@ fn limits_of(random: &mut Random, profile: Profile) -> Limits {
     let buffer = random.pick(if is_tcp_only { &[7, 7, 100, 64 * 1024][..] } else { &[20_000, 64 * 1024] });
     let scarce = 4 * buffer;
     Limits {
-        connections: random.pick(&[2, 30, usize::MAX, usize::MAX, usize::MAX]),
-        memory: random.pick(&[scarce, 32 << 20]),
+        connections: random.pick(&[2, 30, 30, usize::MAX, usize::MAX, usize::MAX]),
+        memory: random.pick(&[scarce, scarce, 32 << 20]),
         events: random.pick(&[4, 64, 512]),
         accepts: random.pick(&[1, 64]),
         turn: random.pick(&[16 * 1024, 128 * 1024]),

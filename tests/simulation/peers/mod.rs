@@ -4,6 +4,7 @@
 //! real sockets.
 
 pub mod datagrams;
+pub mod kinds;
 pub mod requests;
 pub mod upper;
 pub mod web;

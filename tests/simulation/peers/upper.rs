@@ -8,54 +8,7 @@ use std::time::Duration;
 /// How long a reply may make no progress.
 const STUCK: Duration = Duration::from_secs(30);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Sends everything, half-closes, and must get everything and then a FIN.
-    Whole,
-    /// Always has more, until so much has come back.
-    Busy,
-    /// Always has more, for some seconds, whatever comes back.
-    Endless,
-    /// Sends a little, waits until all of it has come back, and goes on.
-    Patient,
-    /// Is answered once, and then rests until it is closed.
-    Rests,
-    /// Says something at the last moment, and must be heard if it isn't too late.
-    LastMoment,
-    /// Says nothing, and must be closed after the time for that.
-    Silent,
-    /// Sends and never reads: must be reset after the time for that.
-    Stuck,
-    /// Reads a little now and then, which must keep it alive.
-    Slow,
-    /// Reads like that for a while and then no more: must be reset after the time for that.
-    Dies,
-    /// Resets the connection in the middle.
-    Resets,
-    /// Is gone without a word.
-    Vanishes,
-}
-
-pub const KINDS: [Kind; 11] = [
-    Kind::Whole,
-    Kind::Busy,
-    Kind::Patient,
-    Kind::Rests,
-    Kind::LastMoment,
-    Kind::Silent,
-    Kind::Stuck,
-    Kind::Slow,
-    Kind::Dies,
-    Kind::Resets,
-    Kind::Vanishes,
-];
-
-impl Kind {
-    /// Whether it keeps its place for long.
-    pub fn takes_long(self) -> bool {
-        matches!(self, Kind::Slow | Kind::Dies | Kind::Stuck | Kind::Silent | Kind::Rests | Kind::LastMoment)
-    }
-}
+pub use super::kinds::upper::{KINDS, Kind};
 
 pub struct Shouter {
     kind: Kind,

@@ -10,48 +10,7 @@ use std::time::Duration;
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const STUCK: Duration = Duration::from_secs(30);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Asks for several things, one after the other or all at once, and closes.
-    Asks,
-    /// The same, and half-closes behind the last request.
-    HalfCloses,
-    /// One request when the connection is new, as a newcomer.
-    Newcomer,
-    /// Asks for something small now and then, and is answered soon, however many are busy.
-    Returns,
-    /// Has one request answered, and then rests until it is closed.
-    Rests,
-    /// Asks at the last moment, and must be heard if it isn't too late.
-    LastMoment,
-    /// Says nothing, and must be closed when its time is over.
-    Silent,
-    /// Sends half a head, and must get a 408 when its time is over.
-    Half,
-    /// Sends a head a byte at a time, and must be answered.
-    Drips,
-    /// Asks for much and never reads: must be reset when its time is over.
-    Stuck,
-    /// Resets the connection in the middle.
-    Resets,
-    /// Is gone without a word.
-    Vanishes,
-}
-
-pub const KINDS: [Kind; 12] = [
-    Kind::Asks,
-    Kind::HalfCloses,
-    Kind::Newcomer,
-    Kind::Returns,
-    Kind::Rests,
-    Kind::LastMoment,
-    Kind::Silent,
-    Kind::Half,
-    Kind::Drips,
-    Kind::Stuck,
-    Kind::Resets,
-    Kind::Vanishes,
-];
+pub use super::kinds::web::{KINDS, Kind};
 
 pub struct Visitor {
     kind: Kind,
@@ -258,7 +217,7 @@ impl Peer for Visitor {
                 let is_in =
                     self.answered > 0 || self.wire.age(network).is_some_and(|age| age > network.late());
                 let waits = network.now() - self.asked.unwrap_or_default();
-                let most = network.late();
+                let most = network.late() * 3 / 2;
                 let excuse = answered || !self.got.is_empty() || self.done || !is_in;
                 assert!(excuse || waits < most, "one who is known isn't answered after {waits:?}");
                 self.finish_if(self.expected.is_empty(), network);
