@@ -411,3 +411,45 @@ fn what_can_not_be_written_is_told_before_anything_is_run() {
         assert!(errors(&output).contains("can't write /proc/nowhere/file"), "{}", errors(&output));
     }
 }
+
+#[test]
+fn a_reader_who_has_gone_changes_nothing_of_the_verdict() {
+    if !can_see() {
+        return;
+    }
+    for (words, status) in [
+        (&["oneshot"][..], 0),
+        (&["oneshot", "--json"], 0),
+        (&["oneshot", "--markdown"], 0),
+        (&["oneshot", "--json", "--server", "messages=2"], 1),
+        (&["oneshot", "--server", "messages=2"], 1),
+        (&["all"], 0),
+        (&[], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shout"));
+        let output = command.arg("lab").args(words).stdin(Stdio::null()).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), errors(&output).as_str()), (Some(status), ""), "{words:?}");
+    }
+}
+
+#[test]
+fn with_other_options_no_wait_is_promised() {
+    if !can_see() {
+        return;
+    }
+    for (name, options) in
+        [("slow-reader", "read=7"), ("half-close", "read=7"), ("double-fin", "keep-alive=3s")]
+    {
+        let output = lab(&[name, "--server", options]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(!said.contains("on purpose"), "{said}");
+        // Nor is a packet that came in another's place said to be that one.
+        assert!(
+            name != "double-fin" || said.replace('\n', " ").contains("connection was closed a second after"),
+            "{said}"
+        );
+    }
+}
