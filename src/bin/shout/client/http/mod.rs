@@ -30,18 +30,21 @@ struct Client<'a> {
     /// Why the last connection can't be used again, if that is known.
     over: Option<String>,
     requests: u64,
+    /// Whether more came than was asked for, which is told already.
+    had_surplus: bool,
 }
 
 /// Does what the options say.
 pub fn run(options: &Http) -> Result<(), Trouble> {
-    let mut client = Client { options, connection: None, over: None, requests: 0 };
+    let mut client = Client { options, connection: None, over: None, requests: 0, had_surplus: false };
     for _ in 0..options.times {
         for url in &options.urls {
             client.get(url.clone())?;
         }
     }
     client.linger();
-    client.leave()
+    client.leave()?;
+    if client.had_surplus { Err(Trouble::told()) } else { Ok(()) }
 }
 
 impl Client<'_> {
@@ -157,6 +160,7 @@ impl Client<'_> {
         let more = connection.unasked();
         if !more.is_empty() {
             let (count, more) = (more.len(), quoted(&more));
+            self.had_surplus = true;
             say(format_args!(
                 "shout: more came from {} than was expected: {count} bytes behind the response, {more}",
                 connection.peer()
