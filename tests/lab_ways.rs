@@ -69,6 +69,8 @@ fn an_unknown_name_is_wrong_usage_and_the_nearest_is_told() {
     assert!(said.contains("onshot") && said.contains("the nearest is oneshot"), "{said}");
     assert!(errors(&lab(&["al"])).contains("the nearest is all"));
     assert!(!errors(&lab(&["photosynthesis"])).contains("nearest"), "none is near");
+    assert!(errors(&lab(&["ALL"])).contains("the nearest is all"));
+    assert!(errors(&lab(&["Oneshot"])).contains("the nearest is oneshot"));
     let hostile = format!("{}\u{1b}[31m", "x".repeat(100_000));
     let output = lab(&[&hostile]);
     assert_eq!(output.status.code(), Some(2));
@@ -452,4 +454,24 @@ fn with_other_options_no_wait_is_promised() {
             "{said}"
         );
     }
+}
+
+#[test]
+fn an_index_of_somebody_else_is_not_replaced() {
+    if !can_see() {
+        return;
+    }
+    let folder = Folder::new();
+    let index = folder.path().join("index.html");
+    fs::write(&index, "<h1>My own</h1>").unwrap();
+    let output = lab(&["datagram", "--html", folder.as_str()]);
+    assert_eq!((output.status.code(), text(&output).as_str()), (Some(1), ""));
+    assert!(errors(&output).contains("shout lab has not made it"), "{}", errors(&output));
+    assert_eq!(fs::read_to_string(&index).unwrap(), "<h1>My own</h1>");
+    fs::remove_file(&index).unwrap();
+    for name in ["datagram", "oneshot"] {
+        let output = lab(&[name, "--html", folder.as_str()]);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    }
+    assert!(fs::read_to_string(&index).unwrap().contains("name=\"generator\" content=\"shout lab\""));
 }

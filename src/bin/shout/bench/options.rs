@@ -186,10 +186,19 @@ impl Peer {
             (Some(port), _) => (self.host.as_str(), port),
             (None, Some((host, port))) if !host.is_empty() => match port.parse() {
                 Ok(port) => (host, port),
-                Err(_) => wrong_usage(&format!("{port:?} is no port: they go from 0 to 65535")),
+                Err(_) => wrong_usage(&format!("{port:?} is not a port: they go from 0 to 65535")),
             },
-            _ => wrong_usage(&format!("{:?} names no port: say HOST PORT or HOST:PORT", self.host)),
+            (None, Some((_, port))) => {
+                wrong_usage(&format!("{:?} names no host: for this machine say localhost:{port}", self.host))
+            }
+            (None, None) => {
+                let no_port = || format!("{:?} names no port: say HOST PORT or HOST:PORT", self.host);
+                wrong_usage(&resolve::slip(&self.host).unwrap_or_else(no_port))
+            }
         };
+        if let Some(slip) = resolve::slip(host) {
+            wrong_usage(&slip);
+        }
         let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
         let target = if is_bare_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         Ok((target, resolve::addresses(host, port)?))

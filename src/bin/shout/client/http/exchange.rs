@@ -37,7 +37,7 @@ pub fn exchange(connection: &mut Connection, url: &Url, options: &Http) -> Resul
 }
 
 /// Says of a server that says nothing more whether it has begun to answer.
-fn fell_silent(trouble: Trouble, is_silent: bool) -> Trouble {
+pub fn fell_silent(trouble: Trouble, is_silent: bool) -> Trouble {
     if !trouble.is_silence() {
         return trouble;
     }
