@@ -220,7 +220,7 @@ fn a_server_that_goes_by_a_language_may_answer_a_pipe() {
 
 #[test]
 fn part_of_a_reply_and_then_silence_is_told_as_that() {
-    let server = tcp_server(|mut stream| {
+    let server = once(|mut stream| {
         stream.read_exact(&mut [0; 5]).unwrap();
         stream.write_all(b"HE").unwrap();
         read_to_end(&mut stream);

@@ -147,8 +147,8 @@ mod tests {
             sent: 5,
             received: 5,
             with_data: 1,
-            payload: size as usize,
-            once: size as usize,
+            payload: size,
+            once: size,
             seconds,
             counted: None,
         };
