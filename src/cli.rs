@@ -159,7 +159,7 @@ const SETTINGS: &[Setting] = &[
         name: "log",
         variable: "SHOUTD_LOG",
         value: Value::One("LEVEL"),
-        help: "What to say on stderr: error, warn, info, debug or trace, or as RUST_LOG [default: info]",
+        help: "What to say on stderr: error, warn, info, debug, trace or off, or as RUST_LOG [default: info]",
         set: |options, text| {
             options.log = Some(values::log_filter(utf8(text)?)?.to_owned());
             Ok(())
@@ -207,7 +207,7 @@ impl Options {
         if is_address && !Path::new(directory).exists() {
             let address = directory.display();
             let what =
-                format!("'{address}' is no directory; to listen there: --http {address}, --tcp or --udp");
+                format!("'{address}' is not a directory; to listen there: --http {address}, --tcp or --udp");
             refuse(ErrorKind::InvalidValue, &what);
         }
         self.config.root = Some(directory.into());
@@ -289,5 +289,5 @@ fn refuse(kind: ErrorKind, what: &str) -> ! {
 }
 
 fn utf8(text: &OsStr) -> Result<&str, String> {
-    text.to_str().ok_or_else(|| "that is no UTF-8".to_owned())
+    text.to_str().ok_or_else(|| "that is not UTF-8".to_owned())
 }

@@ -26,7 +26,21 @@ fn suggest(error: &mut Error, command: &Command, words: &[OsString]) {
         ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
         _ => return,
     };
+    // clap's own tip, to write the word behind --, is right for a value, and misleads where it is a slip.
+    error.remove(ContextKind::Suggested);
     let Some(ContextValue::String(word)) = error.get(wrong) else { return };
+    if let Some((scheme, _)) = word.split_once("://") {
+        let name = scheme.strip_suffix('s').unwrap_or(scheme);
+        if let Some(command) = meant.find_subcommand(name) {
+            let tip = format!(
+                "a URL stands behind its protocol: {} {} {word}",
+                meant.get_name(),
+                command.get_name()
+            );
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        }
+        return;
+    }
     let found = if right == ContextKind::SuggestedArg {
         let Some(word) = word.strip_prefix("--") else { return };
         nearest(word, meant.get_arguments().filter_map(|arg| arg.get_long())).map(|name| format!("--{name}"))

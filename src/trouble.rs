@@ -10,12 +10,13 @@ pub struct Trouble {
     what: String,
     advice: String,
     nobody_reads: bool,
+    is_silence: bool,
 }
 
 impl Trouble {
     /// What happened, and what to try.
     pub fn new(what: impl Into<String>, advice: impl Into<String>) -> Trouble {
-        Trouble { what: what.into(), advice: advice.into(), nobody_reads: false }
+        Trouble { what: what.into(), advice: advice.into(), nobody_reads: false, is_silence: false }
     }
 
     /// A TCP connection could not be opened.
@@ -55,11 +56,18 @@ impl Trouble {
     pub fn on_the_way(address: SocketAddr, error: &io::Error, sent: u64, received: u64) -> Trouble {
         let counts = format!("after {sent} bytes sent and {received} received");
         match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::new(
-                format!("{address} has said nothing for too long, {counts}"),
-                "The connection stands, but no reply came: the server may be busy with somebody else (some serve one \
-                 client at a time), or wait for more, such as the end of a line. --timeout changes how long to wait.",
-            ),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                let what = if received == 0 { "no reply" } else { "no more" };
+                let silence = Trouble::new(
+                    format!("{address} has said nothing for too long, {counts}"),
+                    format!(
+                        "The connection stands, but {what} came: the server may be busy with somebody else (some serve \
+                         one client at a time), or wait for more, such as the end of a line. --timeout changes how long \
+                         to wait."
+                    ),
+                );
+                Trouble { is_silence: true, ..silence }
+            }
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Trouble::new(
                 format!("{address} has reset the connection, {counts}"),
                 "The server closed without reading everything, or it died. What was on its way is lost.",
@@ -83,6 +91,16 @@ impl Trouble {
     pub fn and(mut self, advice: &str) -> Trouble {
         self.advice = format!("{} {advice}", self.advice);
         self
+    }
+
+    /// Whether the other side has said nothing for too long, on a connection that stands.
+    pub fn is_silence(&self) -> bool {
+        self.is_silence
+    }
+
+    /// The same with another piece of advice.
+    pub fn advising(self, advice: impl Into<String>) -> Trouble {
+        Trouble { advice: advice.into(), ..self }
     }
 
     /// What was received could not be written to standard output. Where its reader has closed the pipe

@@ -13,18 +13,19 @@ const LISTENER_OPTIONS: [&str; 5] = ["read", "repeat", "delay", "messages", "idl
 /// The levels of the log.
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
+/// How an address is written; `PORT` comes behind it.
+const USAGE: &str = "an address is IP:PORT, [IPv6]:PORT, NAME:PORT, :PORT (every interface)";
+
 /// Reads `IP:PORT`, `[IPv6]:PORT`, `NAME:PORT`, `:PORT` (every interface) or `PORT` (loopback). A name isn't
 /// looked up here.
 pub fn address(text: &str) -> Result<Place, String> {
-    let usage = || {
-        "an address is IP:PORT, [IPv6]:PORT, NAME:PORT, :PORT (every interface) or PORT (loopback)".to_owned()
-    };
+    let usage = || format!("{USAGE} or PORT (loopback)");
     let port = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if !digits {
             return Err(usage());
         }
-        text.parse::<u16>().map_err(|_| format!("{text} is no port: they go from 0 to 65535"))
+        text.parse::<u16>().map_err(|_| format!("{text} is not a port: they go from 0 to 65535"))
     };
     let at = |ip: IpAddr, port: u16| Ok(SocketAddr::from((ip, port)).into());
     match text.rsplit_once(':') {
@@ -56,7 +57,9 @@ pub fn http_listener(text: &str) -> Result<Place, String> {
     match text.strip_prefix("unix:") {
         Some("") => Err("a Unix socket is unix:PATH".to_owned()),
         Some(path) => Ok(Place::Unix(path.into())),
-        None => address(text),
+        None => address(text).map_err(|error| {
+            if error.starts_with(USAGE) { format!("{USAGE}, PORT (loopback) or unix:PATH") } else { error }
+        }),
     }
 }
 
@@ -111,7 +114,7 @@ pub fn tcp_listener(text: &str) -> Result<(Place, UpperOptions), String> {
     let address = address(parts.next().unwrap_or_default())?;
     let mut options = UpperOptions::default();
     for part in parts {
-        let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is no OPTION=VALUE"))?;
+        let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is not OPTION=VALUE"))?;
         let in_option = |error: String| format!("{name}: {error}");
         match name {
             "read" => options.read = count(value, limits::BUFFER as u64).map_err(in_option)? as usize,
@@ -121,7 +124,7 @@ pub fn tcp_listener(text: &str) -> Result<(Place, UpperOptions), String> {
             "idle" => options.idle = duration(value).map_err(in_option)?,
             _ => {
                 return Err(format!(
-                    "{name:?} is no option of a listener; they are read, repeat, delay, messages and idle{}",
+                    "{name:?} is not an option of a listener; they are read, repeat, delay, messages and idle{}",
                     did_you_mean(name, LISTENER_OPTIONS)
                 ));
             }
@@ -149,7 +152,7 @@ pub fn log_directive(part: &str) -> Result<(), String> {
         return Ok(());
     }
     let meant = did_you_mean(level.trim(), LEVELS);
-    Err(format!("{part:?} is no level: they are error, warn, info, debug, trace and off{meant}"))
+    Err(format!("{part:?} is not a level: they are error, warn, info, debug, trace and off{meant}"))
 }
 
 /// Reads what a flag may be set to in the environment. (clap has a parser for that, of 20 KB.)
@@ -226,6 +229,13 @@ mod tests {
         ] {
             assert!(address(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_http_listener_names_all_that_is_right() {
+        assert!(http_listener("localhost").unwrap_err().ends_with("PORT (loopback) or unix:PATH"));
+        assert!(address("localhost").unwrap_err().ends_with("or PORT (loopback)"));
+        assert_eq!(http_listener("65536"), Err("65536 is not a port: they go from 0 to 65535".to_owned()));
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn wrong_usage_ends_with_status_2_and_says_what_is_wrong() {
         (&["--tcp"], "--tcp"),
         (&["--tcp", "localhost"], "NAME:PORT"),
         (&["--tcp", "localhost:uppercase"], "NAME:PORT"),
-        (&["--http", "http://localhost:8080"], "NAME:PORT"),
+        (&["--http", "http://localhost:8080"], "unix:PATH"),
         (&["--udp", "unix:here"], "NAME:PORT"),
         (&["--tcp", ""], "--tcp"),
         (&["--tcp", "0,read=0"], "read"),
@@ -108,6 +108,7 @@ fn wrong_usage_ends_with_status_2_and_says_what_is_wrong() {
         let ended = end_of(command(arguments));
         assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(ended.stderr.contains(part), "{arguments:?}: {:?}", ended.stderr);
+        assert!(!ended.stderr.contains("as a value"), "clap's tip: {:?}", ended.stderr);
     }
     for (variable, value) in [
         ("SHOUTD_TCP", "0 x"),
@@ -137,11 +138,14 @@ fn shout_is_told_of_its_slips_too() {
         (&["bench", "tcp", "localhost:1", "--conections", "3"], "'--connections'"),
         (&["lab", "onshot"], "oneshot"),
         (&["lab", "oneshot", "--server", "raed=5"], "did you mean read?"),
+        (&["https://localhost:8080/x"], "shout http https://localhost:8080/x"),
+        (&["http", "--nope", "localhost"], "--nope"),
     ] {
         let output = Command::new(shout).args(words).output().unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(part), "{words:?}: {said}");
+        assert!(!said.contains("as a value"), "clap's tip: {said}");
     }
 }
 
@@ -157,6 +161,24 @@ fn what_is_in_use_can_not_be_listened_on() {
     let server = Shoutd::start(&["--tcp", "0", "--udp", "0", "--http", "0"]);
     for (scheme, address) in server.listening() {
         assert_cannot_run(command(&[&format!("--{scheme}"), &address.to_string()]), &["in use"]);
+    }
+}
+
+#[test]
+fn what_is_named_twice_is_said_to_be() {
+    // A port that is free now; whoever takes it meanwhile is in the way as well, and the advice would be another.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (port, all) = (&port.to_string(), &format!("0.0.0.0:{port}"));
+    let folder = Folder::new();
+    let path = &format!("unix:{}/socket", folder.as_str());
+    for words in [
+        ["--http", port, "--http", port],
+        ["--tcp", port, "--http", port],
+        ["--tcp", all, "--http", port],
+        ["--udp", port, "--udp", port],
+        ["--http", path, "--http", path],
+    ] {
+        assert_cannot_run(command(&words), &["in use", "it is named twice"]);
     }
 }
 

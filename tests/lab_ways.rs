@@ -69,6 +69,8 @@ fn an_unknown_name_is_wrong_usage_and_the_nearest_is_told() {
     assert!(said.contains("onshot") && said.contains("the nearest is oneshot"), "{said}");
     assert!(errors(&lab(&["al"])).contains("the nearest is all"));
     assert!(!errors(&lab(&["photosynthesis"])).contains("nearest"), "none is near");
+    assert!(errors(&lab(&["ALL"])).contains("the nearest is all"));
+    assert!(errors(&lab(&["Oneshot"])).contains("the nearest is oneshot"));
     let hostile = format!("{}\u{1b}[31m", "x".repeat(100_000));
     let output = lab(&[&hostile]);
     assert_eq!(output.status.code(), Some(2));
@@ -410,4 +412,66 @@ fn what_can_not_be_written_is_told_before_anything_is_run() {
         assert_eq!(text(&output), "");
         assert!(errors(&output).contains("can't write /proc/nowhere/file"), "{}", errors(&output));
     }
+}
+
+#[test]
+fn a_reader_who_has_gone_changes_nothing_of_the_verdict() {
+    if !can_see() {
+        return;
+    }
+    for (words, status) in [
+        (&["oneshot"][..], 0),
+        (&["oneshot", "--json"], 0),
+        (&["oneshot", "--markdown"], 0),
+        (&["oneshot", "--json", "--server", "messages=2"], 1),
+        (&["oneshot", "--server", "messages=2"], 1),
+        (&["all"], 0),
+        (&[], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shout"));
+        let output = command.arg("lab").args(words).stdin(Stdio::null()).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), errors(&output).as_str()), (Some(status), ""), "{words:?}");
+    }
+}
+
+#[test]
+fn with_other_options_no_wait_is_promised() {
+    if !can_see() {
+        return;
+    }
+    for (name, options) in
+        [("slow-reader", "read=7"), ("half-close", "read=7"), ("double-fin", "keep-alive=3s")]
+    {
+        let output = lab(&[name, "--server", options]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(!said.contains("on purpose"), "{said}");
+        // Nor is a packet that came in another's place said to be that one.
+        assert!(
+            name != "double-fin" || said.replace('\n', " ").contains("connection was closed a second after"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn an_index_of_somebody_else_is_not_replaced() {
+    if !can_see() {
+        return;
+    }
+    let folder = Folder::new();
+    let index = folder.path().join("index.html");
+    fs::write(&index, "<h1>My own</h1>").unwrap();
+    let output = lab(&["datagram", "--html", folder.as_str()]);
+    assert_eq!((output.status.code(), text(&output).as_str()), (Some(1), ""));
+    assert!(errors(&output).contains("shout lab has not made it"), "{}", errors(&output));
+    assert_eq!(fs::read_to_string(&index).unwrap(), "<h1>My own</h1>");
+    fs::remove_file(&index).unwrap();
+    for name in ["datagram", "oneshot"] {
+        let output = lab(&[name, "--html", folder.as_str()]);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    }
+    assert!(fs::read_to_string(&index).unwrap().contains("name=\"generator\" content=\"shout lab\""));
 }

@@ -67,8 +67,8 @@ fn the_log_says_only_what_its_level_allows() {
 #[test]
 fn what_is_wrong_in_rust_log_is_told_and_the_rest_counts() {
     for (text, told) in [
-        ("debgu", &["\"debgu\" is no level", "did you mean debug?"][..]),
-        ("shoutd=loud,shoutd=debug", &["\"shoutd=loud\" is no level"]),
+        ("debgu", &["\"debgu\" is not a level", "did you mean debug?"][..]),
+        ("shoutd=loud,shoutd=debug", &["\"shoutd=loud\" is not a level"]),
         ("debug", &[]),
         ("", &[]),
     ] {

@@ -17,7 +17,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 /// Serves all three on a port that it keeps when it is started again.
@@ -322,4 +322,31 @@ fn several_processes_are_measured_together() {
     assert!(idle["reduced"].to_string().contains("is it the server's?"), "{idle}");
     let line = format!("--pid {} 4194305", pids[0]);
     bench::bench("tcp", &one.tcp().to_string(), &line).fails(&["no process 4194305"]);
+}
+
+#[test]
+fn a_number_of_replies_is_not_waited_for_where_nothing_listens_any_more() {
+    let mut server = start(None);
+    let child = under_load(&server, "tcp", "-c 8 --count 100000000 --json");
+    let began = Instant::now();
+    server.signal("KILL");
+    server.wait();
+    let outcome = finish(child);
+    assert!(began.elapsed() < Duration::from_secs(8), "it waits for twice the timeout: {outcome:?}");
+    let result = complained(&outcome, &["the server died "]);
+    let notes = result["reduced"].to_string();
+    assert!(notes.contains("the server died") && !notes.contains("none came for"), "{result}");
+}
+
+#[test]
+fn how_busy_the_client_was_is_told_of_the_time_with_a_server() {
+    let mut server = start(None);
+    let child = under_load(&server, "tcp", "-c 8 --duration 20s --timeout 500ms --json");
+    server.signal("KILL");
+    server.wait();
+    let result = complained(&finish(child), &["the server died "]);
+    // Readings are taken when a reply has come, and at most 50 ms and a turn apart.
+    let span = number(&result, "client.cpu_seconds") / number(&result, "client.busy");
+    let seconds = number(&result, "seconds");
+    assert!(span <= seconds + 0.5 && span > 0.0, "busy in {span} s, figures of {seconds} s: {result}");
 }

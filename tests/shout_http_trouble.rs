@@ -196,7 +196,8 @@ fn a_silent_server_is_given_up_and_not_asked_again() {
     let outcome = http(&["--timeout", "300ms", &address, &address]);
     assert!(start.elapsed() >= Duration::from_millis(300));
     assert_eq!(outcome.stdout, b"first");
-    outcome.fails(&[&address, "nothing for too long"]);
+    outcome.fails(&[&address, "nothing for too long", "no response came"]);
+    assert!(!outcome.stderr.contains("end of a line"), "{outcome:?}");
     assert_eq!(server.saw()[0].len(), 2);
 }
 
@@ -209,7 +210,7 @@ fn bytes_that_nobody_has_asked_for_are_no_response() {
     ]);
     let address = server.address.to_string();
     let outcome = http(&[&address, &address]);
-    assert_eq!((outcome.status, &*outcome.stdout), (Some(0), &b"firstsecond"[..]), "{outcome:?}");
+    assert_eq!((outcome.status, &*outcome.stdout), (Some(1), &b"firstsecond"[..]), "{outcome:?}");
     assert!(outcome.stderr.contains("new connection: the server said something unasked"), "{outcome:?}");
 
     // Nor are those that come during a gap, as from a server that says good-bye with a 408.
@@ -237,7 +238,7 @@ fn bytes_behind_the_last_response_are_told() {
         let server = http_server(vec![(vec![with_more.clone()], then)]);
         let address = server.address.to_string();
         let outcome = http(&[&address]);
-        assert_eq!((outcome.status, &*outcome.stdout), (Some(0), &b"first"[..]), "{outcome:?}");
+        assert_eq!((outcome.status, &*outcome.stdout), (Some(1), &b"first"[..]), "{outcome:?}");
         let told = format!(
             "shout: more came from {address} than was expected: 3 bytes behind the response, \"!?.\""
         );
@@ -306,4 +307,13 @@ fn wrong_usage_is_explained_with_status_2_before_anything_is_fetched() {
     ] {
         http(arguments).is_wrong_usage();
     }
+}
+
+#[test]
+fn part_of_a_response_and_then_silence_is_told_as_that() {
+    let part = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst".to_vec();
+    let server = http_server(vec![(vec![part], Then::KeepSilent)]);
+    let outcome = http(&["--timeout", "300ms", &server.address.to_string()]);
+    assert_eq!(outcome.stdout, b"first");
+    outcome.fails(&["nothing for too long", "Only part of the response came"]);
 }

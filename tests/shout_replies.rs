@@ -7,7 +7,7 @@ mod peers;
 mod support;
 
 use peers::*;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use support::*;
@@ -216,4 +216,16 @@ fn a_server_that_goes_by_a_language_may_answer_a_pipe() {
         assert_eq!(outcome.printed(), text.to_uppercase());
     }
     stream("tcp", learned().address, &["--check"], "über".as_bytes().to_vec()).fails(&["wrong at byte 1"]);
+}
+
+#[test]
+fn part_of_a_reply_and_then_silence_is_told_as_that() {
+    let server = once(|mut stream| {
+        stream.read_exact(&mut [0; 5]).unwrap();
+        stream.write_all(b"HE").unwrap();
+        read_to_end(&mut stream);
+    });
+    let outcome = tcp(server.address, &["--timeout", "300ms", "hello"]);
+    outcome.fails(&["after 5 bytes sent and 2 received", "Only part of the reply came, 2 of 5 bytes"]);
+    assert!(!outcome.stderr.contains("no reply came"), "{outcome:?}");
 }

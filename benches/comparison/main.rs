@@ -142,7 +142,9 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     let folder = folder::Folder::new(&results, plan::COLD_CLIENTS)
         .map_err(|error| format!("can't write the files that are served: {error}"))?;
-    eprintln!("{} samples, about {} minutes", plan.len(), plan.estimate().as_secs().div_ceil(60));
+    let minutes = plan.estimate().as_secs().div_ceil(60);
+    let unit = if minutes == 1 { "minute" } else { "minutes" };
+    eprintln!("{} samples, about {minutes} {unit}", plan.len());
     plan.reduced.iter().for_each(|sentence| eprintln!("{sentence}"));
     let mut machine = Machine::here(&peers);
     let quiet = Quiet::start();

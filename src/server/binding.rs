@@ -48,8 +48,9 @@ impl Config {
         for place in &self.udp {
             at_each("udp", place, &mut |place| {
                 let fail = |error| bind_error("udp", place, error);
+                let in_the_way = |error| failed_beside(&listening, "udp", place, error);
                 let address = place.ip().ok_or(ErrorKind::InvalidInput.into()).map_err(fail)?;
-                let socket = sockets::bind_udp(address).map_err(fail)?;
+                let socket = sockets::bind_udp(address).map_err(in_the_way)?;
                 let bound = socket.local_addr().map_err(fail)?;
                 listening.push(("udp", bound.into()));
                 sockets.push((socket, bound));
@@ -103,15 +104,16 @@ fn listen(
     take: &mut dyn FnMut(Bound) -> io::Result<()>,
 ) -> Result<(), StartError> {
     let fail = |error| bind_error(scheme, place, error);
+    let in_the_way = |error| failed_beside(listening, scheme, place, error);
     let (socket, bound) = match place {
         Place::Ip(address) => {
             let is_http = matches!(service, Service::Http(_));
-            let socket = sockets::bind_tcp(*address, is_http).map_err(fail)?;
+            let socket = sockets::bind_tcp(*address, is_http).map_err(in_the_way)?;
             let bound = socket.local_addr().map_err(fail)?.into();
             (socket.into(), bound)
         }
         Place::Unix(path) => {
-            let (socket, bound) = sockets::bind_unix(path).map_err(fail)?;
+            let (socket, bound) = sockets::bind_unix(path).map_err(in_the_way)?;
             paths.push(bound);
             (socket, place.clone())
         }
@@ -119,4 +121,27 @@ fn listen(
     };
     listening.push((scheme, bound));
     take(Bound::Listener(socket, service)).map_err(fail)
+}
+
+/// Why a socket can't be bound beside those that are bound already.
+fn failed_beside(
+    listening: &[(&'static str, Place)],
+    scheme: &'static str,
+    place: &Place,
+    why: io::Error,
+) -> StartError {
+    let is_ours = listening.iter().any(|(other, bound)| {
+        let is_same_kind = (*other == "udp") == (scheme == "udp");
+        is_same_kind
+            && match (bound.ip(), place.ip()) {
+                (Some(one), Some(other)) => {
+                    let overlap =
+                        one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+                    one.port() == other.port() && overlap
+                }
+                _ => bound.to_string() == place.to_string(),
+            }
+    });
+    let error = bind_error(scheme, place, why);
+    if is_ours { error.named_twice() } else { error }
 }

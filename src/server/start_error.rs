@@ -26,6 +26,14 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 impl StartError {
+    /// The same where our own socket is in the way: an address of the configuration is among those bound before.
+    pub(super) fn named_twice(self) -> StartError {
+        let is_in_use = self.why.kind() == ErrorKind::AddrInUse;
+        let advice =
+            if is_in_use { ": it is named twice, so leave one out or change it" } else { self.advice };
+        StartError { advice, ..self }
+    }
+
     /// Whether an address is to blame that this machine doesn't have, or a whole family of them.
     pub(super) fn is_elsewhere(&self) -> bool {
         self.why.kind() == ErrorKind::AddrNotAvailable || self.why.raw_os_error() == Some(libc::EAFNOSUPPORT)

@@ -10,6 +10,7 @@ use super::failure::Kind;
 use super::outcome::{self, Outcome, Times};
 use super::pace::Pace;
 use super::plan::{End, Plan, Service};
+use super::presence::Gone;
 use super::process::Snapshots;
 use super::progress::Progress;
 use super::run::{Clock, Run};
@@ -92,7 +93,7 @@ impl<'a> Engine<'a> {
         let mut snapshots = Snapshots::new(&self.run.plan.pids)?;
         stop.store(false, Ordering::Relaxed);
         let mut events = Events::with_capacity(EVENTS);
-        let mut busy = false;
+        let (mut busy, mut heard) = (false, 0);
         let finished = loop {
             self.wait(&mut events, busy)?;
             busy = self.turn(&events, crowd).map_err(|wrong| wrong_reply(self.run.plan, &wrong))?;
@@ -125,6 +126,10 @@ impl<'a> Engine<'a> {
                     }
                 }
                 Phase::Measuring { since } => {
+                    if self.run.tally.last > heard && now.saturating_sub(heard) >= TICK.as_nanos() as u64 {
+                        snapshots.heard();
+                        heard = now;
+                    }
                     if let Some(end) = self.end(since, now) {
                         break end;
                     }
@@ -235,19 +240,24 @@ impl<'a> Engine<'a> {
         let tally = &self.run.tally;
         // A server that is gone must not be waited for for ever.
         let quiet = now.saturating_sub(since.max(tally.last));
+        let gone = self.run.gone(now);
         let is_quiet = quiet > self.run.patience();
         match self.run.plan.end {
             End::After(duration) => {
                 let is_over = now - since >= duration.as_nanos() as u64;
-                (is_over || (is_quiet && self.run.gone(now).is_some())).then_some(now)
+                (is_over || (is_quiet && gone.is_some())).then_some(now)
             }
             End::Count(count) => {
                 if tally.operations + tally.failures.of(Kind::Status) + tally.lost >= count {
                     return Some(if tally.last > since { tally.last } else { now });
                 }
-                is_quiet.then(|| {
-                    let quiet = seconds(Duration::from_nanos(quiet));
-                    self.reduced.push(format!("ended before {count} replies: none came for {quiet}"));
+                let is_dead = matches!(gone, Some((_, Gone::Refused))) && quiet > self.run.least_patience();
+                (is_quiet || is_dead).then(|| {
+                    // Of one that is gone that is told anyway.
+                    if gone.is_none() {
+                        let quiet = seconds(Duration::from_nanos(quiet));
+                        self.reduced.push(format!("ended before {count} replies: none came for {quiet}"));
+                    }
                     now
                 })
             }

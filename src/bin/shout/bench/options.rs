@@ -43,7 +43,7 @@ enum Target {
         /// Bytes of a datagram
         #[arg(long, short, value_name = "BYTES", default_value_t = 64)]
         size: usize,
-        /// Keep so many datagrams under way on each socket
+        /// Keep this many datagrams under way on each socket
         #[arg(long, value_name = "N", default_value = "1", value_parser = up_to::<DEEPEST>)]
         window: usize,
         #[command(flatten)]
@@ -78,7 +78,7 @@ struct Peer {
 
 #[derive(Debug, Args)]
 struct Stream {
-    /// Keep so many messages or requests under way on each connection
+    /// Keep this many messages or requests under way on each connection
     #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = up_to::<DEEPEST>)]
     pipeline: usize,
     /// Open a new connection for each message or request
@@ -91,20 +91,20 @@ struct Load {
     /// Connections, or UDP sockets
     #[arg(long, short, value_name = "N", default_value = "64", value_parser = up_to::<MOST>)]
     connections: usize,
-    /// Measure for so long
+    /// Measure for this long
     #[arg(long, short, value_name = "DURATION", default_value = "5s", value_parser = patience)]
     duration: Duration,
-    /// Measure so many replies instead, those with an HTTP status that doesn't count included
+    /// Measure N replies instead, those with an HTTP status that doesn't count included
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "duration")]
     count: Option<usize>,
-    /// Send so many a second over all connections, whether or not replies have come, and count each
+    /// Send this many a second over all connections, whether or not replies have come, and count each
     /// latency from the time it was due; without it, a reply is awaited before the next is sent
     #[arg(long, short, value_name = "PER_SECOND", value_parser = rate)]
     rate: Option<f64>,
-    /// Run for so long before measuring
+    /// Run for this long before measuring
     #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = duration)]
     warmup: Duration,
-    /// Wait so long for a reply [default: 5s; a datagram 500ms]
+    /// Wait this long for a reply [default: 5s; a datagram 500ms]
     #[arg(long, value_name = "DURATION", value_parser = patience)]
     timeout: Option<Duration>,
     /// The process ids of the server, if it is on this machine: tells what they cost together. Name the
@@ -186,10 +186,19 @@ impl Peer {
             (Some(port), _) => (self.host.as_str(), port),
             (None, Some((host, port))) if !host.is_empty() => match port.parse() {
                 Ok(port) => (host, port),
-                Err(_) => wrong_usage(&format!("{port:?} is no port: they go from 0 to 65535")),
+                Err(_) => wrong_usage(&format!("{port:?} is not a port: they go from 0 to 65535")),
             },
-            _ => wrong_usage(&format!("{:?} names no port: say HOST PORT or HOST:PORT", self.host)),
+            (None, Some((_, port))) => {
+                wrong_usage(&format!("{:?} names no host: for this machine say localhost:{port}", self.host))
+            }
+            (None, None) => {
+                let no_port = || format!("{:?} names no port: say HOST PORT or HOST:PORT", self.host);
+                wrong_usage(&resolve::slip(&self.host).unwrap_or_else(no_port))
+            }
         };
+        if let Some(slip) = resolve::slip(host) {
+            wrong_usage(&slip);
+        }
         let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
         let target = if is_bare_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         Ok((target, resolve::addresses(host, port)?))

@@ -43,7 +43,7 @@ pub fn conclude(
     snapshots: Snapshots,
     mut reduced: Vec<String>,
 ) -> Outcome {
-    let costs = snapshots.last(tally.ever);
+    let costs = snapshots.last(tally.ever, times.gone.is_some());
     if let Some(server) = &costs.server {
         for pid in &server.ended {
             reduced.push(format!("process {pid} has ended: its cost is in none of the figures"));
@@ -74,9 +74,9 @@ impl Outcome {
         (!latency.is_empty()).then(|| latency.value_at_quantile(quantile) as f64 / 1e3)
     }
 
-    /// The part of the time that we were busy.
+    /// The part of the time that we were busy, as long as there was a server.
     pub fn client_busy(&self) -> f64 {
-        per(self.costs.client.as_secs_f64(), self.costs.elapsed.as_secs_f64())
+        per(self.costs.client.as_secs_f64(), self.costs.client_elapsed.as_secs_f64())
     }
 
     /// The CPUs that the server kept busy, where that is known: above 1 with several threads.
@@ -87,7 +87,11 @@ impl Outcome {
 
     /// Whether it was probably us who could do no more, and not the server.
     pub fn client_is_the_limit(&self) -> bool {
-        self.client_busy() > SATURATED && self.server_busy().is_none_or(|busy| busy < self.client_busy())
+        // One that fell silent may have been busy only until then.
+        let server = self.costs.server.as_ref();
+        let server =
+            server.map(|server| per(server.cpu.as_secs_f64(), self.costs.client_elapsed.as_secs_f64()));
+        self.client_busy() > SATURATED && server.is_none_or(|busy| busy < self.client_busy())
     }
 
     /// Context switches of the server for a reply.
@@ -143,7 +147,7 @@ mod tests {
             threads: 1,
         });
         let (elapsed, client) = (Duration::from_secs(1), Duration::from_millis(client));
-        let costs = Costs { elapsed, operations: 20, server, client };
+        let costs = Costs { elapsed, operations: 20, server, client, client_elapsed: elapsed };
         let times = Times { elapsed, ..Times::default() };
         Outcome { plan, times, tally: Tally::new(), costs, reduced: Vec::new() }
     }

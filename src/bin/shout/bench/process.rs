@@ -76,8 +76,10 @@ pub struct Costs {
     pub operations: u64,
     /// The server, where it is known and still runs.
     pub server: Option<ServerCost>,
-    /// Our own CPU time.
+    /// Our own CPU time, until measuring ended or the server was gone.
     pub client: Duration,
+    /// How long after the first reading that was.
+    pub client_elapsed: Duration,
 }
 
 /// The readings at the start.
@@ -85,6 +87,8 @@ pub struct Costs {
 pub struct Snapshots {
     pids: Vec<u32>,
     first: Option<First>,
+    /// Our own CPU time when a reply had just come, and when that was.
+    heard: Option<(Instant, Duration)>,
 }
 
 #[derive(Debug)]
@@ -103,7 +107,7 @@ impl Snapshots {
         pids.sort_unstable();
         pids.dedup();
         pids.iter().try_for_each(|&pid| read(pid).map(drop))?;
-        Ok(Snapshots { pids, first: None })
+        Ok(Snapshots { pids, first: None, heard: None })
     }
 
     /// Takes the first reading, so many replies having come. Returns how long it took.
@@ -120,13 +124,20 @@ impl Snapshots {
         self.first.is_some()
     }
 
-    /// Measuring has ended, so many replies having come.
-    pub fn last(&self, operations: u64) -> Costs {
-        let client = own_cpu();
+    /// A reply has just come: if it is the last one, what we do from now on is waiting for a server that is gone.
+    pub fn heard(&mut self) {
+        self.heard = Some((Instant::now(), own_cpu()));
+    }
+
+    /// Measuring has ended, so many replies having come, and the server being gone or not.
+    pub fn last(&self, operations: u64, is_gone: bool) -> Costs {
+        let now = (Instant::now(), own_cpu());
         let Some(First { at, operations: before, servers, own }) = &self.first else {
-            return Costs { elapsed: Duration::ZERO, operations, server: None, client };
+            let (elapsed, client_elapsed) = (Duration::ZERO, Duration::ZERO);
+            return Costs { elapsed, operations, server: None, client: now.1, client_elapsed };
         };
-        let elapsed = at.elapsed();
+        let elapsed = now.0 - *at;
+        let (until, client) = self.heard.filter(|_| is_gone).unwrap_or(now);
         let operations = operations - before;
         let mut ended = Vec::new();
         let mut server: Option<ServerCost> = None;
@@ -140,7 +151,8 @@ impl Snapshots {
             }
         }
         let server = server.map(|server| ServerCost { ended, ..server });
-        Costs { elapsed, operations, server, client: client.saturating_sub(*own) }
+        let (client, client_elapsed) = (client.saturating_sub(*own), until.saturating_duration_since(*at));
+        Costs { elapsed, operations, server, client, client_elapsed }
     }
 }
 
@@ -261,7 +273,7 @@ mod tests {
         while start.elapsed() < Duration::from_millis(100) {
             std::hint::black_box(start);
         }
-        let costs = snapshots.last(0);
+        let costs = snapshots.last(0, false);
         let server = costs.server.clone().unwrap();
         assert!(
             server.cpu >= Duration::from_millis(5) && costs.client >= Duration::from_millis(5),

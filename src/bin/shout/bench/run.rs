@@ -8,6 +8,9 @@ use super::tally::Tally;
 use mio::Registry;
 use std::time::{Duration, Instant};
 
+/// A server is given twice this at least.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// What the crowd uses while it is driven.
 #[derive(Debug)]
 pub struct Run<'a> {
@@ -63,8 +66,16 @@ impl Run<'_> {
 
     /// How long no reply may come before that is more than a pause, in nanoseconds.
     pub fn patience(&self) -> u64 {
-        let patience = self.plan.timeout.max(Duration::from_secs(1)).as_nanos() as u64 * 2;
-        patience + self.plan.rate.map_or(0, |rate| (2e9 / rate) as u64)
+        self.twice(self.plan.timeout.max(SHORT))
+    }
+
+    /// The same where nothing listens any more, and no time was asked for that it might come back in.
+    pub fn least_patience(&self) -> u64 {
+        self.twice(SHORT)
+    }
+
+    fn twice(&self, time: Duration) -> u64 {
+        time.as_nanos() as u64 * 2 + self.plan.rate.map_or(0, |rate| (2e9 / rate) as u64)
     }
 }
 

@@ -6,6 +6,7 @@ use super::page::{Page, SAME, Understood};
 use super::plan::Plan;
 use super::wrong::{self, Wrong};
 use super::wrong_reply;
+use crate::client::http::exchange::fell_silent;
 use crate::client::http::head::Framing;
 use crate::client::link::Link;
 use shoutd::http::chunked::{Decoder, Piece};
@@ -82,7 +83,7 @@ fn learn_once(plan: &mut Plan, page: &mut Page, start: Instant) -> Result<Option
     web.sent = page.request;
     let mut room = vec![0; HEAD];
     loop {
-        let count = link.receive(&mut room)?;
+        let count = link.receive(&mut room).map_err(|trouble| fell_silent(trouble, link.received == 0))?;
         let heard =
             if count == 0 { web.ended(page) } else { web.received(&room[..count], page).map(Fin::Reply) };
         let refusal = match heard.map_err(|wrong| wrong_reply(plan, &wrong))? {

@@ -59,7 +59,7 @@ impl Place {
         };
         let number = port.parse().ok().filter(|&number| number > 0);
         self.port = number
-            .ok_or_else(|| format!("{port:?} is no port of {host}: ports are numbers from 1 to 65535"))?;
+            .ok_or_else(|| format!("{port:?} is not a port of {host}: ports are numbers from 1 to 65535"))?;
         self.host = host;
         Ok(())
     }
@@ -74,9 +74,9 @@ fn parted(word: &str) -> Result<(&str, Option<&str>), String> {
             Some((address, port)) if is_ipv6(address) && port.starts_with(':') => {
                 Ok((address, Some(&port[1..])))
             }
-            _ => {
-                Err(format!("{word:?} is no address: in brackets belongs an IPv6 address, as in [::1]:12000"))
-            }
+            _ => Err(format!(
+                "{word:?} is not an address: in brackets belongs an IPv6 address, as in [::1]:12000"
+            )),
         };
     }
     if is_ipv6(word) {

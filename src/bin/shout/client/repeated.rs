@@ -7,10 +7,10 @@ use std::time::Duration;
 /// How often, and how fast.
 #[derive(Debug, Args)]
 pub struct Repeated {
-    /// Send each message so many times
+    /// Send each message N times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub times: u32,
-    /// Wait so long between two messages
+    /// Wait this long between two messages
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = shoutd::values::duration)]
     pub every: Duration,
 }

@@ -76,7 +76,7 @@ pub struct Reporter {
 /// How to tell what it was like.
 #[derive(Debug, Args)]
 pub struct Telling {
-    /// Tell bytes, segments, times and who closed first, on standard error
+    /// Report bytes, segments, times and who closed first, on standard error
     #[arg(long)]
     report: bool,
     /// The same as a line of JSON: on standard error, or appended to FILE (- is standard output)

@@ -1,18 +1,35 @@
 //! From a host and a port to addresses: names resolve, IPv4 and IPv6.
 
 use shoutd::trouble::{Trouble, plain};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 
-/// What is wrong with a number in the place of a host, and what was meant. To the resolver it is an IPv4 address
-/// (inet_aton(3)), and below 2^24 one of 0.0.0.0/8, where no host can be (RFC 6890). 0 alone is this machine.
+/// What is wrong with a number in the place of a host, and what was meant. To the resolver it is an IPv4 address in a
+/// form that hardly anybody means: 127 is 0.0.0.127, and 1.2.3 is 1.2.0.3 (inet_aton(3)). 0 alone is this machine.
 pub fn slip(host: &str) -> Option<String> {
-    let number = host.parse::<u32>().ok().filter(|number| (1..1 << 24).contains(number))?;
-    let meant = if number <= u32::from(u16::MAX) {
-        format!("for that port of this machine say localhost:{number}")
-    } else {
-        "say a name or an address".to_owned()
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = match hexadecimal {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
     };
-    host.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{host} is a number and no host: {meant}"))
+    if !is_number || host == "0" || host.parse::<Ipv4Addr>().is_ok() {
+        return None;
+    }
+    let number = match hexadecimal {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => host.parse(),
+    };
+    let meant = match number {
+        _ if host.contains('.') => {
+            "an IPv4 address is four numbers from 0 to 255, as in 127.0.0.1".to_owned()
+        }
+        Ok(port @ 1..=0xffff) if hexadecimal.is_none() => {
+            format!("for that port of this machine say localhost:{port}")
+        }
+        Ok(number @ 0x0100_0000..) => format!("for that address say {}", Ipv4Addr::from(number)),
+        _ => "say a name or an address".to_owned(),
+    };
+    Some(format!("{host} is not a host: {meant}"))
 }
 
 /// Every address of a host, in the order the system prefers. An IPv6 address may stand in brackets.

@@ -92,8 +92,11 @@ impl Experiment {
     }
 
     /// How long it waits where it goes as predicted, one connection after the other: what it is to show takes
-    /// its time.
-    pub fn waits(&self) -> Duration {
+    /// its time. Zero with other options of the server, as nothing is predicted of those.
+    pub fn waits(&self, change: &Change) -> Duration {
+        if !change.words.is_empty() {
+            return Duration::ZERO;
+        }
         let waits = self.expected.iter().filter_map(|expect| expect.wait);
         Duration::from_millis(waits.map(|wait| u64::from(wait.about)).sum())
     }

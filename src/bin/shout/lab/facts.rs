@@ -53,9 +53,13 @@ impl Facts<'_> {
         Some(events.get(n.checked_sub(1)?)?.time.saturating_sub(events.get(n.checked_sub(2)?)?.time))
     }
 
-    /// The same in words, or `otherwise` where it wasn't seen.
+    /// The same in words, or `otherwise` where it wasn't seen, or where another packet than the predicted one came in
+    /// its place.
     pub fn after(&self, connection: usize, n: usize, otherwise: &str) -> String {
-        self.waited(connection, n).map_or(otherwise.to_owned(), seconds)
+        let mut rows = self.rows.iter().filter(|row| row.connection == connection);
+        let is_another = rows.nth(n.saturating_sub(1)).is_some_and(|row| row.mark == Mark::No);
+        let waited = self.waited(connection, n).filter(|_| !is_another);
+        waited.map_or(otherwise.to_owned(), seconds)
     }
 
     /// How many packets crossed, bare acknowledgements included, in words.

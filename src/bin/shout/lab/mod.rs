@@ -24,7 +24,7 @@ pub mod transfer;
 pub mod verdict;
 mod waiting;
 
-use crate::output::say;
+use crate::output::{self, say};
 use experiment::Experiment;
 use options::Lab;
 use outcome::{Outcome, Sight};
@@ -35,7 +35,7 @@ use shoutd::wire::pcapng;
 use shoutd::wire::style::Style;
 use shoutd::wire::{namespace, packet::Packet};
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter};
 use std::path::Path;
 use std::time::Duration;
 use verdict::Mark;
@@ -94,7 +94,7 @@ pub fn run(options: &Lab) -> Result<End, Trouble> {
     // What can't be written is better known before the packets are there than after.
     let pcap = options.pcap.as_deref().map(|path| Ok((path, create(path, &sight)?))).transpose()?;
     options.html.as_deref().map(html::make).transpose()?;
-    let outcomes = run_all(&experiments, &sight, &change, options)?;
+    let (outcomes, tried) = run_all(&experiments, &sight, &change, options)?;
     if let Some((path, file)) = pcap {
         write_pcap(path, file, &outcomes)?;
     }
@@ -102,25 +102,29 @@ pub fn run(options: &Lab) -> Result<End, Trouble> {
         html::write(directory, &outcomes, options.to_scale)?;
         say(format_args!("the pages are in {}: open its index.html", directory.display()));
     }
-    let agrees = outcomes.len() == experiments.len() && outcomes.iter().all(Outcome::agrees);
+    let agrees = outcomes.len() == tried && outcomes.iter().all(Outcome::agrees);
     Ok(if agrees { End::Done } else { End::Failed })
 }
 
-/// Runs the experiments one after the other, and tells of each as it ends.
+/// Runs the experiments one after the other, and tells of each as it ends; those that nobody would read of any more
+/// are left out. Returns what came of those that could be run, and how many were tried.
 fn run_all(
     experiments: &[&'static Experiment],
     sight: &Sight,
     change: &Change,
     options: &Lab,
-) -> Result<Vec<Outcome>, Trouble> {
+) -> Result<(Vec<Outcome>, usize), Trouble> {
     let style = Style::of_stdout(options.all);
     let many = experiments.len() > 1;
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut tried) = (Vec::new(), 0);
+    // Files are still wanted where nobody reads what is printed.
+    let keeps = options.pcap.is_some() || options.html.is_some();
     for experiment in experiments {
         if !many && !options.json && !options.markdown {
             print(&report::terminal::prediction(experiment, change, &style))?;
         }
-        let waiting = Waiting::begin(experiment);
+        tried += 1;
+        let waiting = Waiting::begin(experiment, change);
         let result = Outcome::of(experiment, sight, change);
         waiting.end();
         let outcome = match result {
@@ -140,13 +144,16 @@ fn run_all(
         } else {
             report::terminal::of(&outcome, options.trace, &style)
         };
-        print(&text)?;
+        let is_read = print(&text)?;
         outcomes.push(outcome);
+        if !is_read && !keeps {
+            break;
+        }
     }
     if many && !options.json && !options.markdown {
-        print(&report::terminal::summary(&outcomes, experiments.len()))?;
+        print(&report::terminal::summary(&outcomes, tried))?;
     }
-    Ok(outcomes)
+    Ok((outcomes, tried))
 }
 
 /// Finds out where packets can be seen: in a network of our own, or at least here.
@@ -188,13 +195,14 @@ fn write_pcap(path: &Path, file: File, outcomes: &[Outcome]) -> Result<(), Troub
     pcapng::write(&mut BufWriter::new(file), &packets, &words, began).map_err(|error| unwritten(path, &error))
 }
 
-/// Prints on standard output. Who has stopped reading has seen enough, and is not told of it.
-fn print(text: &str) -> Result<(), Trouble> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Trouble::told(),
-        _ => Trouble::output(&error),
-    })
+/// Prints on standard output, and returns whether somebody reads it. A reader who has gone has seen enough (`| head`):
+/// whether the prediction holds is told by the exit status all the same.
+fn print(text: &str) -> Result<bool, Trouble> {
+    match output::write(text.as_bytes()) {
+        Ok(()) => Ok(true),
+        Err(trouble) if trouble.is_no_failure() => Ok(false),
+        Err(trouble) => Err(trouble),
+    }
 }
 
 /// How many of the outcomes have this mark.

@@ -28,7 +28,7 @@ pub struct Lab {
     /// In the pictures of the site, let the room between packets be the time between them
     #[arg(long, requires = "html")]
     pub to_scale: bool,
-    /// Tell what the server did between the packets, on the same time line
+    /// Report what the server did between the packets, on the same time line
     #[arg(long)]
     pub trace: bool,
     /// Show every packet of a long conversation

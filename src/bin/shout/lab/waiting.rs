@@ -1,6 +1,7 @@
 //! What a terminal shows while an experiment runs: that it waits on purpose, and since when.
 
 use super::experiment::Experiment;
+use super::serves::Change;
 use indicatif::{ProgressBar, ProgressStyle};
 use shoutd::units::seconds;
 use std::io::{self, IsTerminal};
@@ -14,12 +15,12 @@ pub struct Waiting(Option<ProgressBar>);
 
 impl Waiting {
     /// Shows it on standard error, if that is a terminal.
-    pub fn begin(experiment: &Experiment) -> Waiting {
+    pub fn begin(experiment: &Experiment, change: &Change) -> Waiting {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            let waits = experiment.waits();
+            let waits = experiment.waits(change);
             let on_purpose = if waits.is_zero() {
                 String::new()
             } else {

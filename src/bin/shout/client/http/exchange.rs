@@ -31,6 +31,21 @@ pub fn exchange(connection: &mut Connection, url: &Url, options: &Http) -> Resul
         let lasted = connection.rested_since - start;
         connection.asked.push(Asked { url: url.to_string(), status, length, lasted });
     }
-    let unanswered = connection.link.received == received && connection.link.is_closed();
-    result.map_err(|trouble| Lost { trouble, unanswered })
+    let is_silent = connection.link.received == received;
+    let unanswered = is_silent && connection.link.is_closed();
+    result.map_err(|trouble| Lost { trouble: fell_silent(trouble, is_silent), unanswered })
+}
+
+/// Says of a server that says nothing more whether it has begun to answer.
+pub fn fell_silent(trouble: Trouble, is_silent: bool) -> Trouble {
+    if !trouble.is_silence() {
+        return trouble;
+    }
+    trouble.advising(if is_silent {
+        "The connection stands, but no response came: the server may be busy with somebody else (some serve one client \
+         at a time), or it isn't an HTTP server. --timeout changes how long to wait."
+    } else {
+        "Only part of the response came: the server has stopped in the middle of it, or promised more than it has. \
+         --timeout changes how long to wait."
+    })
 }

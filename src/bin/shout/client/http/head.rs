@@ -137,7 +137,7 @@ fn understand(parsed: &httparse::Response, is_head: bool) -> Result<(Response, F
     } else if let Some(length) = length {
         let digits = length.trim();
         let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok());
-        Framing::Length(number.flatten().ok_or_else(|| format!("{length:?} is no length"))?)
+        Framing::Length(number.flatten().ok_or_else(|| format!("{length:?} is not a length"))?)
     } else {
         Framing::ToTheEnd
     };

@@ -2,7 +2,7 @@
 //! did. The bodies go to standard output, everything about them to standard error.
 
 mod connection;
-mod exchange;
+pub mod exchange;
 pub mod head;
 pub mod options;
 pub mod request;
@@ -30,18 +30,21 @@ struct Client<'a> {
     /// Why the last connection can't be used again, if that is known.
     over: Option<String>,
     requests: u64,
+    /// Whether more came than was asked for, which is told already.
+    had_surplus: bool,
 }
 
 /// Does what the options say.
 pub fn run(options: &Http) -> Result<(), Trouble> {
-    let mut client = Client { options, connection: None, over: None, requests: 0 };
+    let mut client = Client { options, connection: None, over: None, requests: 0, had_surplus: false };
     for _ in 0..options.times {
         for url in &options.urls {
             client.get(url.clone())?;
         }
     }
     client.linger();
-    client.leave()
+    client.leave()?;
+    if client.had_surplus { Err(Trouble::told()) } else { Ok(()) }
 }
 
 impl Client<'_> {
@@ -156,10 +159,15 @@ impl Client<'_> {
         let Some(mut connection) = self.connection.take() else { return Ok(()) };
         let more = connection.unasked();
         if !more.is_empty() {
-            let (count, more) = (more.len(), quoted(&more));
+            // A server may say so before it closes an idle connection (RFC 9110 section 15.5.9).
+            let is_408 =
+                ["HTTP/1.1 408 ", "HTTP/1.0 408 "].iter().any(|line| more.starts_with(line.as_bytes()));
+            self.had_surplus |= !is_408;
             say(format_args!(
-                "shout: more came from {} than was expected: {count} bytes behind the response, {more}",
-                connection.peer()
+                "shout: more came from {} than was expected: {} bytes behind the response, {}",
+                connection.peer(),
+                more.len(),
+                quoted(&more)
             ));
         }
         self.options.telling.reporter().tell(&connection.close())

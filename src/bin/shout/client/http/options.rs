@@ -13,13 +13,13 @@ pub struct Http {
     /// What to get; http:// may be left out
     #[arg(required = true, value_name = "URL", value_parser = read)]
     pub urls: Vec<Url>,
-    /// Get all of them so many times over
+    /// Get all of them N times over
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub times: u32,
-    /// Wait so long between two requests
+    /// Wait this long between two requests
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = shoutd::values::duration)]
     pub gap: Duration,
-    /// Stay so long after the last response, or until the server closes
+    /// Stay this long after the last response, or until the server closes
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = shoutd::values::duration)]
     pub linger: Duration,
     /// Print the heads of the responses too
@@ -34,7 +34,7 @@ pub struct Http {
     /// A further field of each request
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]
     pub fields: Vec<(String, String)>,
-    /// Give up after so long without a byte
+    /// Give up after this long without a byte
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = shoutd::values::patience)]
     pub timeout: Duration,
     /// How to tell what it was like.

@@ -21,14 +21,14 @@ pub struct Tcp {
     /// Send all messages before reading any reply
     #[arg(long)]
     pub at_once: bool,
-    /// Expect each reply to be the message so many times over (a server with repeat=N)
+    /// Expect each reply to be the message N times over (a server with repeat=N)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
     /// Verify every byte, however long the stream: without this, letters beyond a to z may come back changed, as from
     /// a server that goes by its language
     #[arg(long)]
     pub check: bool,
-    /// Give up after so long without a byte
+    /// Give up after this long without a byte
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = shoutd::values::patience)]
     pub timeout: Duration,
     /// How to tell what it was like.

@@ -56,7 +56,7 @@ impl Talk<'_> {
         let mut room = [0; 16 * 1024];
         while awaited.missing() > 0 && !awaited.is_wrong() {
             let left = room.len().min(awaited.missing());
-            match self.link.receive(&mut room[..left])? {
+            match self.link.receive(&mut room[..left]).map_err(|trouble| fell_silent(trouble, &awaited))? {
                 0 if awaited.is_exact() => return Err(self.closed_early(&awaited)),
                 0 => break,
                 count => awaited.take(&room[..count]),
@@ -102,4 +102,17 @@ impl Talk<'_> {
             "It sent its FIN first: some servers answer one message, or the first 1024 bytes, and close.",
         )
     }
+}
+
+/// Says of a server that fell silent in the middle of a reply how much of that has come.
+fn fell_silent(trouble: Trouble, awaited: &Awaited) -> Trouble {
+    let got = awaited.reply().len();
+    if got == 0 || !trouble.is_silence() {
+        return trouble;
+    }
+    trouble.advising(format!(
+        "Only part of the reply came, {got} of {} bytes: the server has stopped in the middle of it, or counts \
+         otherwise. --timeout changes how long to wait.",
+        got + awaited.missing()
+    ))
 }

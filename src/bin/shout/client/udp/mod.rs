@@ -263,7 +263,7 @@ impl Client<'_> {
         let trouble = Trouble::new(
             format!("no reply from {} within {}", self.peer, seconds(self.options.timeout)),
             "UDP has no connection, so nobody could refuse: the datagram or its reply was lost, or nothing listens \
-             there. Nobody sends it again; start the server first, check the port, or wait longer (--timeout).",
+             there. It is not resent; start the server first, check the port, or wait longer (--timeout).",
         );
         self.complain(&trouble);
     }

@@ -43,7 +43,10 @@ pub fn named(name: &str) -> Option<&'static Experiment> {
 
 /// The name that was probably meant, `all` included.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    slips::nearest(name, all().into_iter().map(|experiment| experiment.name).chain(["all"]))
+    slips::nearest(
+        &name.to_ascii_lowercase(),
+        all().into_iter().map(|experiment| experiment.name).chain(["all"]),
+    )
 }
 
 #[cfg(test)]

@@ -15,13 +15,44 @@ use shoutd::html::{self, escape};
 use shoutd::trouble::{Trouble, plain};
 use shoutd::units::seconds;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
-/// Makes the directory of the pages, unless it is there.
+/// By which our pages are known.
+const GENERATOR: &str = "<meta name=\"generator\" content=\"shout lab\">";
+
+/// The same of pages that have no [`GENERATOR`] yet.
+const MADE: &str = "<footer>Made by <code>shout lab --html</code>";
+
+/// Bytes of an index that are looked at: ours has some ten thousand.
+const LOOKED_AT: u64 = 1 << 20;
+
+/// Makes the directory of the pages, unless it is there. Fails where it has an index that somebody else has written.
 pub fn make(directory: &Path) -> Result<(), Trouble> {
-    fs::create_dir_all(directory).map_err(|error| unwritten(directory, &error))
+    fs::create_dir_all(directory).map_err(|error| unwritten(directory, &error))?;
+    let index = directory.join("index.html");
+    match is_ours(&index) {
+        Ok(true) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(false) => Err(Trouble::new(
+            format!("{} is there already, and shout lab has not made it", index.display()),
+            "It would be replaced by the index of the experiments: name another directory, or move it away.",
+        )),
+        Err(error) => Err(unwritten(&index, &error)),
+    }
+}
+
+/// Whether a file is an index that we have written.
+fn is_ours(index: &Path) -> io::Result<bool> {
+    // To open a pipe could take for ever.
+    if !fs::metadata(index)?.is_file() {
+        return Ok(false);
+    }
+    let mut page = Vec::new();
+    fs::File::open(index)?.take(LOOKED_AT).read_to_end(&mut page)?;
+    let page = String::from_utf8_lossy(&page);
+    Ok(page.contains(GENERATOR) || page.contains(MADE))
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Trouble {
@@ -106,7 +137,7 @@ fn document(title: &str, note: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n{note}<title>{} – shout lab</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n{GENERATOR}\n{note}<title>{} – shout lab</title>\n\
          <style>\n{}{}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
         escape(title),
         html::STYLE,

@@ -82,8 +82,8 @@ fn verdict(outcome: &Outcome) -> String {
 fn pictures(outcome: &Outcome, to_scale: bool) -> String {
     let mut text = String::from("<section>\n<h2>The packets as a ladder</h2>\n");
     if to_scale {
-        text += "<p class=\"soft\">Each packet has a row of its own; the further it is from the one above, the longer it came \
-                 after that.</p>\n";
+        text += "<p class=\"soft\">Each packet has a row of its own; the further it is from the one above, the later it \
+                 came.</p>\n";
     }
     for conversation in &outcome.conversations.list {
         text += &format!(

@@ -4,11 +4,12 @@ use crate::lab::transfer::Figures;
 use shoutd::units::grouped;
 
 const WIDTH: f64 = 620.0;
-const HEIGHT: f64 = 260.0;
+const HEIGHT: f64 = 272.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 584.0;
-const TOP: f64 = 16.0;
-const BOTTOM: f64 = 214.0;
+/// With room above for the label of a point at the very top.
+const TOP: f64 = 28.0;
+const BOTTOM: f64 = 226.0;
 
 /// What is plotted against the size of a file.
 struct Series<'a> {
@@ -138,6 +139,25 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_highest_label_is_whole() {
+        let figures = |size, seconds| Figures {
+            size,
+            sent: 5,
+            received: 5,
+            with_data: 1,
+            payload: size,
+            once: size,
+            seconds,
+            counted: None,
+        };
+        let plots = of(&[figures(13, 0.001), figures(100_000_000, 0.09999)]);
+        let label = plots.lines().find(|line| line.contains(">100 ms</text>") && line.contains("circle"));
+        let baseline =
+            label.and_then(|line| line.split(" y=\"").nth(1)?.split('"').next()?.parse::<f64>().ok());
+        assert!(baseline.is_some_and(|baseline| baseline >= 14.0), "letters are 13 units high: {label:?}");
+    }
 
     #[test]
     fn a_plot_has_the_numbers_of_the_table() {

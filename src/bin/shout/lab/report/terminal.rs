@@ -35,8 +35,9 @@ pub fn prediction(experiment: &Experiment, change: &Change, style: &Style) -> St
     text += &labelled("client", experiment.client, style);
     text += &section("What will happen, and why", style);
     text += &paragraph(experiment.because, style);
-    if experiment.waits() >= WORTH_TELLING {
-        text += &format!("It waits on purpose: {} in all at least.\n", seconds(experiment.waits()));
+    let waits = experiment.waits(change);
+    if waits >= WORTH_TELLING {
+        text += &format!("It waits on purpose: {} in all at least.\n", seconds(waits));
     }
     text
 }
