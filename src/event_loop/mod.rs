@@ -53,6 +53,7 @@ pub mod places;
 pub mod progress;
 pub mod queue;
 mod relief;
+mod setup;
 pub mod slots;
 mod stopping;
 pub mod timers;
@@ -63,22 +64,20 @@ pub use guest::{Ring, Verdict};
 use crate::access_log::AccessLog;
 use crate::buffer::Desk;
 use crate::http::content::Content;
-use crate::kernel::{Event, Interest, Kernel};
+use crate::kernel::{Event, Kernel};
 use crate::limits::{self, Limits};
 use crate::now::Now;
 use crate::outlet::{Outlet, ServerLog};
 use connection::Means;
 use door::Door;
 use guest::{Guest, What};
-use listener::Listener;
-use log::{trace, warn};
+use log::trace;
 use memory::Memory;
 use queue::{Line, Queue};
 use slots::{Id, Slots};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 use timers::Timers;
-use udp::Udp;
 
 /// The loop, its guests, and what it lends to them.
 pub struct EventLoop<K: Kernel, C> {
@@ -108,44 +107,6 @@ pub struct EventLoop<K: Kernel, C> {
 }
 
 impl<K: Kernel, C: Content> EventLoop<K, C> {
-    /// A loop without guests.
-    pub fn new(kernel: K, site: C, limits: Limits) -> EventLoop<K, C> {
-        EventLoop {
-            kernel,
-            limits,
-            events: Vec::new(),
-            guests: Slots::new(),
-            queue: Queue::default(),
-            timers: Timers::default(),
-            door: Door::new(limits.connections.min(slots::MOST / 2)),
-            memory: Memory::new(limits.memory),
-            desk: Desk::new(limits.buffer),
-            small_desk: Desk::new(limits.buffer.min(limits::SMALL_DESK)),
-            site,
-            log: None,
-            own_log: None,
-            stdout: None,
-            spent: 0,
-            stopping: None,
-            stopped: false,
-        }
-    }
-
-    /// Has every response of HTTP logged, by sessions that [`HttpOptions::logged`] says it to.
-    ///
-    /// [`HttpOptions::logged`]: crate::session::http::HttpOptions::logged
-    pub fn log_to(&mut self, log: AccessLog) {
-        self.log = Some(log);
-    }
-
-    /// Lets in at most so many connections at once.
-    pub fn allow(&mut self, connections: usize) {
-        self.door.places.allow(connections.min(slots::MOST / 2));
-        if self.door.places.are_too_few() {
-            warn!("{connections} places are fewer than listeners: one service can shut out another");
-        }
-    }
-
     /// Serves until it is told to stop and everybody has left. Fails only if polling itself does.
     pub fn run(&mut self) -> io::Result<()> {
         while self.turn()? {}
@@ -178,32 +139,6 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             self.cut_off(&now);
         }
         Ok(!over)
-    }
-
-    /// How many connections there are.
-    pub fn connections(&self) -> usize {
-        self.door.places.inside()
-    }
-
-    /// Bytes that they keep between their turns.
-    pub fn held(&self) -> usize {
-        self.memory.held()
-    }
-
-    /// Adds a listener.
-    pub fn add_listener(&mut self, mut listener: Listener<K>) -> io::Result<()> {
-        listener.room = self.door.places.add_room();
-        self.invite(What::Listener(Box::new(listener)), Interest::Reading).map(drop)
-    }
-
-    /// Adds a UDP socket.
-    pub fn add_udp(&mut self, udp: Udp<K>) -> io::Result<()> {
-        self.invite(What::Udp(Box::new(udp)), Interest::Both).map(drop)
-    }
-
-    /// Adds a stream whose bytes ask the loop for something.
-    pub fn add_bell(&mut self, bell: K::Socket, ring: Ring) -> io::Result<()> {
-        self.invite(What::Bell(bell, ring), Interest::Reading).map(drop)
     }
 
     /// Takes note of everybody who has become ready. Waits for the first of them: not at all while somebody
