@@ -236,6 +236,10 @@ pub const ALIKE_RATE: u32 = 8;
 /// numbered. Two services on one host exchange some 13,000 datagrams in that time.
 pub const ALIKE_BURST: u32 = 16_384;
 
+/// Answers to such datagrams that may be owed at all: who owes so many gets none until there is a second's pause. A
+/// loop that multiplies owes them in some two seconds.
+pub const ALIKE_MOST: u32 = 8 * ALIKE_BURST;
+
 /// Answers of those that are forgiven in a second where more than [`REPEATS`] are owed. A loop on one host, and each one
 /// that multiplies, is faster than that.
 pub const ALIKE_PACE: u32 = 1000;

@@ -15,8 +15,8 @@
 //! Who owes [`limits::REPEATS`] answers by the first rule gets no more until something is forgiven. By the second one
 //! it misses one in [`limits::MISSED`], which an honest client takes for a lost datagram, while a loop ends with each
 //! answer that is missing: who only answers never speaks again. In the first second of the second rule
-//! [`limits::ALIKE_BURST`] may be owed, for clients that have a list to send. Who owes as many later gets no answer
-//! at all until it has been silent for a second, which ends a loop with a service that answers each datagram twice.
+//! [`limits::ALIKE_BURST`] may be owed, for clients that have a list to send. Who owes [`limits::ALIKE_MOST`] gets no
+//! answer at all until it has been silent for a second, which ends a loop with a service that answers each datagram twice.
 //! A client whose datagrams differ in more than numbers owes nothing. Nor does a service whose answers do, by a
 //! random word, say: content can't tell the two apart, and its loop goes on.
 //!
@@ -91,10 +91,10 @@ impl Rule {
 
     /// Whether the next datagram gets its answer at `tick`.
     fn admits(self, account: &mut Account, tick: u32) -> bool {
-        if account.owed >= limits::ALIKE_BURST {
+        if account.owed >= limits::ALIKE_MOST {
             return false;
         }
-        let is_burst = tick.saturating_sub(account.since) < TICKS;
+        let is_burst = tick.saturating_sub(account.since) < TICKS && account.owed < limits::ALIKE_BURST;
         if account.owed < limits::REPEATS || (self == Rule::Alike && is_burst) {
             return true;
         }
@@ -149,7 +149,7 @@ impl LoopGuard {
         }
         let passed = tick.saturating_sub(account.settled) / rule.price();
         account.settled += passed * rule.price();
-        if account.owed < limits::ALIKE_BURST {
+        if account.owed < limits::ALIKE_MOST {
             account.forgive(passed, rule);
         } else if passed >= TICKS {
             account.owed = 0;
@@ -158,7 +158,7 @@ impl LoopGuard {
             account.since = tick;
         }
         let admitted = rule.admits(account, tick);
-        account.owed = (account.owed + u32::from(admitted)).min(limits::ALIKE_BURST);
+        account.owed += u32::from(admitted);
         Some(admitted)
     }
 

@@ -154,7 +154,7 @@ fn a_service_that_answers_twice_falls_silent_as_well() {
         let mut flying = VecDeque::from([b"hello".to_vec()]);
         let (mut now, mut rounds) = (start, 0);
         while let Some(datagram) = flying.pop_front() {
-            now += Duration::from_micros(30);
+            now += Duration::from_micros(15);
             assert!(now - start < Duration::from_secs(4), "{name}: {} are flying", flying.len());
             if let Some(reply) = answer(&mut guard, 5000, datagram, now) {
                 // As many as fit a socket's buffer; the others are lost.
