@@ -4,6 +4,7 @@
 //! or after [`limits::ACCEPT_PAUSE`]. It never spins, and the listener's latch stays set, so the edge
 //! that is not reported twice isn't lost: whoever waits is accepted later.
 
+use super::complaint::Complaint;
 use super::connection::Connection;
 use super::guest::{Guest, What};
 use super::listener::Accepted;
@@ -29,23 +30,22 @@ pub struct Door {
     pub places: Places,
     /// Listeners that wait for a place, and their rooms.
     waiting: VecDeque<(Id, u16)>,
-    /// When the log was last told of a shortage.
-    complained: Option<Instant>,
+    /// How often the log is told of it.
+    complaint: Complaint,
 }
 
 impl Door {
     /// A door for at most so many connections at once.
     pub fn new(most: usize) -> Door {
-        Door { places: Places::new(most), waiting: VecDeque::new(), complained: None }
+        Door { places: Places::new(most), waiting: VecDeque::new(), complaint: Complaint::default() }
     }
 
     /// A listener has to wait until somebody leaves. The log is told, but not at every turn of an attack.
     pub fn wait(&mut self, listener: Id, room: u16, why: &dyn Display, now: Instant) {
-        if self.complained.is_none_or(|last| now.duration_since(last) >= limits::COMPLAINT_PAUSE) {
+        if self.complaint.may_be_made(now) {
             let inside = self.places.inside();
             let plural = if inside == 1 { "" } else { "s" };
             warn!("accepting pauses with {inside} connection{plural}: {why}");
-            self.complained = Some(now);
         }
         if !self.waiting.contains(&(listener, room)) {
             self.waiting.push_back((listener, room));

@@ -5,6 +5,7 @@
 //! budget. From half of it on, smaller buffers are lent, so that whoever reads their replies keeps next to
 //! nothing. Above it, whoever has made no progress for longest is reset.
 
+use super::complaint::Complaint;
 use crate::limits;
 use std::time::Instant;
 
@@ -19,14 +20,14 @@ pub struct Memory {
     peak: usize,
     /// Not before then is it given back again.
     next: Option<Instant>,
-    /// When the log was last told that somebody had to go.
-    complained: Option<Instant>,
+    /// How often the log is told of it.
+    pub complaint: Complaint,
 }
 
 impl Memory {
     /// A budget of so many bytes.
     pub fn new(most: usize) -> Memory {
-        Memory { most, held: 0, seats: 0, peak: 0, next: None, complained: None }
+        Memory { most, held: 0, seats: 0, peak: 0, next: None, complaint: Complaint::default() }
     }
 
     /// A connection that kept `before` bytes keeps `after` now.
@@ -60,15 +61,6 @@ impl Memory {
     /// so that looking for those who go isn't done again for the next byte.
     pub fn target(&self) -> usize {
         self.most - self.most / 8
-    }
-
-    /// Whether it is time to tell the log: an attack must not fill the disk.
-    pub fn may_complain(&mut self, now: Instant) -> bool {
-        let due = self.complained.is_none_or(|last| now.duration_since(last) >= limits::COMPLAINT_PAUSE);
-        if due {
-            self.complained = Some(now);
-        }
-        due
     }
 
     /// When [`is_loose`](Self::is_loose) may be true, if nothing else happens.

@@ -42,6 +42,7 @@
 //! ```
 
 pub mod answers;
+pub mod complaint;
 pub mod connection;
 pub mod door;
 pub mod fate;

@@ -39,7 +39,7 @@ impl<K: Kernel, C: Content> EventLoop<K, C> {
             self.abort(id);
             reset += 1;
         }
-        if self.memory.may_complain(now.instant) {
+        if self.memory.complaint.may_be_made(now.instant) {
             warn!("memory is scarce (--memory): {reset} connections were reset that made no progress");
         }
     }

@@ -8,6 +8,7 @@
 
 use super::Verdict;
 use super::answers::Answers;
+use super::complaint::Complaint;
 use super::fate::Fate;
 use super::slots::Id;
 use crate::kernel::{Kernel, Readiness};
@@ -27,15 +28,15 @@ pub struct Udp<K: Kernel> {
     paused_until: Option<Instant>,
     /// Errors since something was last received.
     errors: usize,
-    /// When the log was last told of a pause.
-    complained: Option<Instant>,
+    /// How often the log is told of it.
+    complaint: Complaint,
 }
 
 impl<K: Kernel> Udp<K> {
     /// A bound socket, which doesn't block, and the answers for it.
     pub fn new(socket: K::Socket, answers: Answers) -> Udp<K> {
-        let (paused_until, complained) = (None, None);
-        Udp { socket, answers, readable: false, writable: false, paused_until, errors: 0, complained }
+        let (paused_until, complaint) = (None, Complaint::default());
+        Udp { socket, answers, readable: false, writable: false, paused_until, errors: 0, complaint }
     }
 
     /// The socket, to be watched.
@@ -94,10 +95,8 @@ impl<K: Kernel> Udp<K> {
                 None
             }
             Fate::Again | Fate::Later => {
-                let again = |last| now.instant.saturating_duration_since(last) >= limits::COMPLAINT_PAUSE;
-                if self.complained.is_none_or(again) {
+                if self.complaint.may_be_made(now.instant) {
                     warn!("{id}: receiving datagrams pauses: {error}");
-                    self.complained = Some(now.instant);
                 }
                 self.paused_until = Some(now.instant + limits::ACCEPT_PAUSE);
                 Some(Verdict::Wait)
