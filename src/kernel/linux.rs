@@ -32,7 +32,7 @@ impl Linux {
     }
 }
 
-/// Reads the clocks. The only place where the time is asked for.
+/// Reads the clocks, for who has no loop yet.
 pub fn read_clock() -> Now {
     Now::new(Instant::now(), SystemTime::now())
 }

@@ -27,4 +27,4 @@ pub use options::choose_port_late;
 pub use options::report_destination;
 #[cfg(feature = "client")]
 pub use packet_ring::{PacketRing, RingPacket};
-pub use tcp_info::{TcpInfo, taken_by_peer, tcp_info, unsent};
+pub use tcp_info::{TcpInfo, taken_by_peer, tcp_info};

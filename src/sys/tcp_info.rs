@@ -48,7 +48,7 @@ struct RawTcpInfo {
 
 /// Bytes that were sent and that the peer has not taken yet (SIOCOUTQ of unix(7) and tcp(7)). Of a Unix socket
 /// whole buffers of up to 64 KiB count until they are read to their end.
-pub fn unsent(socket: BorrowedFd) -> io::Result<u64> {
+fn unsent(socket: BorrowedFd) -> io::Result<u64> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the kernel writes one int.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, ptr::from_mut(&mut bytes)) };
